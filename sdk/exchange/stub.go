@@ -11,7 +11,8 @@ import (
 )
 
 // Stub answers like the vendor in a list of exchanges: each request must match
-// one of them by method and path and carry what that one demands. It is an
+// one of them by method and path and carry what that one demands. Where several
+// share method and path, the first whose query fits answers. It is an
 // http.Handler for an adapter's tests.
 type Stub struct {
 	exchanges []Exchange
@@ -60,11 +61,7 @@ func (s *Stub) Seen() []string {
 // ServeHTTP answers with the first exchange whose method and path fit.
 func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	for i := range s.exchanges {
-		e := &s.exchanges[i]
-		if e.Request.Method != r.Method || e.Fill(e.Request.Path, nil) != r.URL.EscapedPath() {
-			continue
-		}
+	if e := s.find(r); e != nil {
 		s.mu.Lock()
 		s.seen = append(s.seen, e.Name)
 		s.problems = append(s.problems, e.checkRequest(r, body)...)
@@ -86,7 +83,24 @@ func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "no exchange fits", http.StatusTeapot)
 }
 
-func (e *Exchange) checkRequest(r *http.Request, body []byte) []string {
+func (s *Stub) find(r *http.Request) *Exchange {
+	var byPath *Exchange
+	for i := range s.exchanges {
+		e := &s.exchanges[i]
+		if e.Request.Method != r.Method || e.Fill(e.Request.Path, nil) != r.URL.EscapedPath() {
+			continue
+		}
+		if len(e.checkQuery(r)) == 0 {
+			return e
+		}
+		if byPath == nil {
+			byPath = e
+		}
+	}
+	return byPath
+}
+
+func (e *Exchange) checkQuery(r *http.Request) []string {
 	var problems []string
 	query := r.URL.Query()
 	for name, want := range e.Request.Query {
@@ -94,6 +108,11 @@ func (e *Exchange) checkRequest(r *http.Request, body []byte) []string {
 			problems = append(problems, fmt.Sprintf("%s: query %s is %q, want %q", e.Name, name, got, e.Fill(want, nil)))
 		}
 	}
+	return problems
+}
+
+func (e *Exchange) checkRequest(r *http.Request, body []byte) []string {
+	problems := e.checkQuery(r)
 	for name, want := range e.Request.Headers {
 		got := r.Header.Get(name)
 		if strings.EqualFold(name, "Host") {

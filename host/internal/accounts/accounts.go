@@ -1,0 +1,186 @@
+// Package accounts keeps the integrated accounts: which customer is connected
+// to which CRM, with which credentials. Credentials go in and on to the
+// plugin with each call; they never come out again.
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/unicrm/unicrm/host/internal/catalog"
+	"github.com/unicrm/unicrm/host/internal/store"
+	"github.com/unicrm/unicrm/host/internal/unified"
+	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/vendorhttp"
+)
+
+// cacheFor is how long an account is used without asking the store again, and
+// so how long a change by another process takes to be seen.
+const cacheFor = 5 * time.Second
+
+// Connector asks a vendor whether credentials work.
+type Connector interface {
+	CheckConnection(ctx context.Context, slug, requestID string, account unified.Account) error
+}
+
+// Accounts makes, finds and forgets accounts. It is safe for concurrent use.
+type Accounts struct {
+	store         *store.Store
+	catalog       *catalog.Catalog
+	connector     Connector
+	allowBaseURLs bool
+
+	mu    sync.Mutex
+	known map[string]knownAccount // guarded by mu: by environment and id
+}
+
+type knownAccount struct {
+	account store.Account
+	expires time.Time
+}
+
+// New keeps accounts in a store. allowBaseURLs lets a context name the address
+// that its calls go to, for emulators and proxies.
+func New(s *store.Store, c *catalog.Catalog, connector Connector, allowBaseURLs bool) *Accounts {
+	return &Accounts{store: s, catalog: c, connector: connector, allowBaseURLs: allowBaseURLs, known: map[string]knownAccount{}}
+}
+
+// New account as it is asked for.
+type Input struct {
+	Integration          string          `json:"integration"`
+	TenantID             string          `json:"tenant_id"`
+	AuthenticationMethod string          `json:"authentication_method"`
+	Context              json.RawMessage `json:"context"`
+}
+
+// Create makes an account after the context fitted the provider's schema and,
+// unless skipCheck, the vendor accepted the credentials.
+func (a *Accounts) Create(ctx context.Context, environment, requestID string, in Input, skipCheck bool) (store.Account, error) {
+	if in.Integration == "" {
+		return store.Account{}, missing("integration")
+	}
+	plugin, ok := a.catalog.Find(in.Integration)
+	if !ok {
+		return store.Account{}, bodyError("integration", fmt.Sprintf("%q is not installed; GET /integration lists what is", in.Integration))
+	}
+	if len(in.Context) == 0 || string(in.Context) == "null" {
+		return store.Account{}, missing("context")
+	}
+	credentials, baseURL, err := a.splitBaseURL(in.Context)
+	if err != nil {
+		return store.Account{}, err
+	}
+	method, err := plugin.MatchCredentials(in.AuthenticationMethod, credentials)
+	if err != nil {
+		return store.Account{}, bodyError("context", err.Error())
+	}
+	now := time.Now().UTC()
+	account := store.Account{
+		ID: uuid.NewString(), Environment: environment, Integration: plugin.Slug, TenantID: in.TenantID, AuthenticationMethod: method,
+		Context: credentials, BaseURL: baseURL, Revision: uuid.NewString(), CreatedAt: now, UpdatedAt: now,
+	}
+	if !skipCheck {
+		err := a.connector.CheckConnection(ctx, plugin.Slug, requestID, ForProvider(account))
+		if err != nil && !errs.Is(err, errs.Unsupported) {
+			return store.Account{}, err
+		}
+	}
+	if err := a.store.PutAccount(ctx, account); err != nil {
+		return store.Account{}, fmt.Errorf("keep the account: %w", err)
+	}
+	return account, nil
+}
+
+// splitBaseURL takes base_url out of a context, before the schema sees it.
+func (a *Accounts) splitBaseURL(context json.RawMessage) (credentials []byte, baseURL string, err error) {
+	var fields map[string]json.RawMessage
+	dec := json.NewDecoder(bytes.NewReader(context))
+	if err := dec.Decode(&fields); err != nil || fields == nil {
+		return nil, "", bodyError("context", "it is not a JSON object")
+	}
+	if raw, ok := fields["base_url"]; ok {
+		if !a.allowBaseURLs {
+			return nil, "", bodyError("context.base_url", "this host does not allow it; start it with --allow-base-url-override")
+		}
+		if json.Unmarshal(raw, &baseURL) != nil {
+			return nil, "", bodyError("context.base_url", "it is not a string")
+		}
+		u, err := vendorhttp.ParseBaseURL(baseURL)
+		if err != nil {
+			return nil, "", bodyError("context.base_url", err.Error())
+		}
+		baseURL = u.Scheme + "://" + u.Host
+		delete(fields, "base_url")
+	}
+	credentials, err = json.Marshal(fields)
+	return credentials, baseURL, err
+}
+
+// Find gives an account of an environment. An account of another environment
+// is as good as none: an account_not_found.
+func (a *Accounts) Find(ctx context.Context, environment, id string) (store.Account, error) {
+	key := environment + "/" + id
+	now := time.Now()
+	a.mu.Lock()
+	known, ok := a.known[key]
+	a.mu.Unlock()
+	if ok && now.Before(known.expires) {
+		return known.account, nil
+	}
+	account, err := a.store.Account(ctx, environment, id)
+	if errors.Is(err, store.ErrNotFound) {
+		a.forget(key)
+		return store.Account{}, errs.New(errs.AccountNotFound, "no integrated account has the id %.100q in this token's environment", id)
+	}
+	if err != nil {
+		return store.Account{}, fmt.Errorf("read the account: %w", err)
+	}
+	a.mu.Lock()
+	if len(a.known) >= 10_000 {
+		clear(a.known)
+	}
+	a.known[key] = knownAccount{account: account, expires: now.Add(cacheFor)}
+	a.mu.Unlock()
+	return account, nil
+}
+
+// List gives up to limit accounts after the id of another.
+func (a *Accounts) List(ctx context.Context, environment, integration, tenant, after string, limit int) ([]store.Account, error) {
+	return a.store.Accounts(ctx, environment, integration, tenant, after, limit)
+}
+
+// Delete forgets an account and its credentials. Nothing changes at the vendor.
+func (a *Accounts) Delete(ctx context.Context, environment, id string) error {
+	err := a.store.DeleteAccount(ctx, environment, id)
+	a.forget(environment + "/" + id)
+	if errors.Is(err, store.ErrNotFound) {
+		return errs.New(errs.AccountNotFound, "no integrated account has the id %.100q in this token's environment", id)
+	}
+	return err
+}
+
+func (a *Accounts) forget(key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.known, key)
+}
+
+// ForProvider is what a plugin gets to know of an account.
+func ForProvider(a store.Account) unified.Account {
+	return unified.Account{ID: a.ID, Revision: a.Revision, AuthenticationMethod: a.AuthenticationMethod, Credentials: a.Context, BaseURL: a.BaseURL}
+}
+
+func missing(field string) *errs.Error {
+	return &errs.Error{Reason: errs.InvalidBody, Message: field + " is missing", Fields: []errs.Field{{Path: field, Description: "is missing", Missing: true}}}
+}
+
+func bodyError(field, problem string) *errs.Error {
+	return &errs.Error{Reason: errs.InvalidBody, Message: field + ": " + problem, Fields: []errs.Field{{Path: field, Description: problem}}}
+}

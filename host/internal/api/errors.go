@@ -1,0 +1,175 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/unicrm/unicrm/host/internal/unified"
+	"github.com/unicrm/unicrm/sdk/errs"
+)
+
+// maxRawResponse is what an error shows of the vendor's body, in bytes.
+const maxRawResponse = 64 << 10
+
+// errorBody is the one shape of all errors.
+type errorBody struct {
+	StatusCode int    `json:"statusCode"`
+	Error      string `json:"error"`
+	Message    string `json:"message"`
+	Reason     string `json:"reason"`
+	RequestID  string `json:"request_id"`
+	// IsRemote is there whenever the vendor's answer caused the error.
+	IsRemote  bool             `json:"truto_is_remote_error,omitempty"`
+	Raw       *json.RawMessage `json:"raw_response,omitempty"`
+	Truncated bool             `json:"raw_response_truncated,omitempty"`
+	Insight   map[string]any   `json:"truto_error_insight,omitempty"`
+}
+
+// insight is an entry of truto_error_insight.
+type insight struct {
+	Description   string   `json:"description"`
+	Value         any      `json:"value,omitempty"`
+	MissingScopes []string `json:"missing_scopes,omitempty"`
+}
+
+// unsupportedParams is an error about parameters that a provider cannot serve.
+type unsupportedParams struct {
+	cause *errs.Error
+	names []string
+}
+
+func (e *unsupportedParams) Error() string { return e.cause.Error() }
+
+func (e *unsupportedParams) Unwrap() error { return e.cause }
+
+// fail answers with an error. What is no error of ours is the host's mistake:
+// its text goes to the log and not to the caller.
+func (s *Server) fail(x *exchange, err error) {
+	if x.status != 0 {
+		return // the answer has begun
+	}
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		switch {
+		case errors.Is(err, context.Canceled) && x.request.Context().Err() != nil:
+			return // the caller has gone
+		case errors.Is(err, context.DeadlineExceeded):
+			e = errs.New(errs.VendorTimeout, "the request's time was up")
+		default:
+			s.Log.Error("request failed", "request_id", x.id, "error", err)
+			e = errs.New(errs.Internal, "the host made a mistake; its log has the details under this request_id")
+		}
+	}
+	status := e.HTTPStatus()
+	if e.Reason == errs.OutcomeUnknown && (x.method == string(unified.Create) || x.method == string(unified.Update)) {
+		status = http.StatusInternalServerError // many clients repeat a 502 by themselves
+	}
+	body := errorBody{
+		StatusCode: status, Error: http.StatusText(status), Message: e.Message,
+		Reason: errs.Name(e.Reason), RequestID: x.id, Insight: insights(err, e),
+	}
+	if body.Error == "" {
+		body.Error = "Error"
+	}
+	if strings.TrimSpace(body.Message) == "" {
+		body.Message = errs.Rule(e.Reason).GetDoc()
+	}
+	if e.Vendor != nil {
+		body.IsRemote = true
+		body.Raw, body.Truncated = rawResponse(e.Vendor)
+	}
+	rateLimitHeaders(x.Header(), e.RateLimit)
+	if e.RetryAfter > 0 {
+		x.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if status == http.StatusUnauthorized && e.Vendor == nil {
+		x.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	var encoded bytes.Buffer
+	enc := json.NewEncoder(&encoded)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		s.Log.Error("encode an error", "request_id", x.id, "error", err)
+		return
+	}
+	s.reply(x, status, encoded.Bytes())
+}
+
+// rawResponse is the vendor's body: as JSON when it is JSON and whole, else as
+// text. Both are nil and absent for an empty one.
+func rawResponse(answer *errs.VendorAnswer) (*json.RawMessage, bool) {
+	body, truncated := answer.Body, answer.Truncated
+	if len(body) > maxRawResponse {
+		body, truncated = body[:maxRawResponse], true
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, truncated
+	}
+	var raw json.RawMessage
+	if !truncated && json.Valid(body) && utf8.Valid(body) {
+		raw = bytes.TrimSpace(body)
+	} else {
+		raw, _ = json.Marshal(strings.ToValidUTF8(string(body), "\uFFFD"))
+	}
+	return &raw, truncated
+}
+
+func insights(err error, e *errs.Error) map[string]any {
+	all := map[string]any{}
+	var unsupported *unsupportedParams
+	if errors.As(err, &unsupported) {
+		all["unsupported_query_parameters"] = insight{Description: "the provider cannot serve these parameters", Value: unsupported.names}
+	}
+	var missing []string
+	for _, f := range e.Fields {
+		if f.Missing {
+			missing = append(missing, f.Path)
+		}
+	}
+	switch {
+	case len(missing) > 0 && e.Reason == errs.InvalidParameter:
+		all["missing_required_query_parameters"] = insight{Description: "the request left out query parameters that are required", Value: missing}
+	case len(missing) > 0:
+		all["missing_required_body_fields"] = insight{Description: "the request left out body fields that are required", Value: missing}
+	}
+	if e.Vendor != nil {
+		all["remote_error"] = insight{Description: "the provider answered with an error; raw_response has its words"}
+	}
+	switch e.Reason {
+	case errs.VendorRateLimited:
+		all["rate_limit_error"] = insight{Description: "the provider's rate limit is used up"}
+	case errs.VendorForbidden:
+		all["forbidden_error"] = insight{Description: "the account's credentials may not do this at the provider", MissingScopes: e.MissingScopes}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// rateLimitHeaders tells what the vendor said of its limit.
+func rateLimitHeaders(h http.Header, r *errs.RateLimit) {
+	if r == nil {
+		return
+	}
+	if r.Limit != nil {
+		value := strconv.FormatInt(*r.Limit, 10)
+		if r.WindowSeconds != nil {
+			value += ";w=" + strconv.FormatInt(*r.WindowSeconds, 10)
+		}
+		h.Set("Ratelimit-Limit", value)
+	}
+	if r.Remaining != nil {
+		h.Set("Ratelimit-Remaining", strconv.FormatInt(*r.Remaining, 10))
+	}
+	if r.ResetSeconds != nil {
+		h.Set("Ratelimit-Reset", strconv.FormatInt(*r.ResetSeconds, 10))
+	}
+}

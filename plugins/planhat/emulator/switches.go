@@ -1,0 +1,35 @@
+package emulator
+
+import kit "github.com/unicrm/unicrm/sdk/emulator"
+
+var switches = []kit.Switch{
+	{Name: "second_delete", Default: "404", Values: []string{"404", "200_zero"}, Doc: "what a delete answers when the id is unknown or already deleted: 404, or 200 with a count of zero"},
+	{Name: "malformed_id", Default: "400", Values: []string{"400", "404", "500"}, Doc: "what an id answers that is neither 24 hex digits nor prefixed with extid- or srcid-"},
+	{Name: "delete_body", Default: "counts", Values: []string{"counts", "n_ok", "empty", "204"}, Doc: "the answer of a delete: n, ok and deletedCount; n and ok only; 200 without a body; or 204"},
+	{Name: "delete_by_alias", Default: "refused", Values: []string{"refused", "accepted"}, Doc: "whether extid- and srcid- ids work for deletes; refused treats them as malformed ids"},
+	{Name: "create_status", Default: "200", Values: []string{"200", "201"}, Doc: "status of a create"},
+	{Name: "error_body", Default: "text", Values: []string{"text", "json_message", "json_error", "html", "empty"}, Doc: "shape of the body of every error"},
+	{Name: "unknown_attribute", Default: "ignored", Values: []string{"ignored", "400"}, Doc: "what an attribute that no record has does in a write; ignored stores nothing"},
+	{Name: "read_only_attribute", Default: "400", Values: []string{"400", "ignored"}, Doc: "what a read-only attribute does in a write; _id in a single update is always a 400"},
+	{Name: "unknown_query", Default: "ignored", Values: []string{"ignored", "400"}, Doc: "what a query parameter that the call does not have does"},
+	{Name: "bad_paging", Default: "400", Values: []string{"400", "ignored"}, Doc: "what a limit or offset does that is not a number, negative, or a limit of zero"},
+	{Name: "limit_cap", Default: "5000", Doc: "the highest limit of a list, any positive number"},
+	{Name: "over_cap", Default: "clamp", Values: []string{"clamp", "400"}, Doc: "what a limit above limit_cap does"},
+	{Name: "default_order", Default: "created", Values: []string{"created", "newest", "unstable"}, Doc: "order of a list without sort, and of records that sort leaves equal; unstable differs from call to call"},
+	{Name: "select_id", Default: "included", Values: []string{"included", "as_asked"}, Doc: "whether select brings _id along unasked"},
+	{Name: "list_fields", Default: "all", Values: []string{"all", "id_and_name"}, Doc: "which fields a list has without select"},
+	{Name: "missing_email", Default: "400", Values: []string{"400", "accepted"}, Doc: "what creating an end user without an e-mail address answers"},
+	{Name: "no_company", Default: "400", Values: []string{"400", "accepted"}, Doc: "what an end user without companyId answers when no company has the e-mail's domain"},
+	{Name: "duplicate_email", Default: "accepted", Values: []string{"accepted", "400"}, Doc: "what a second end user with the same e-mail address answers"},
+	{Name: "name_case", Default: "kept", Values: []string{"kept", "capitalised"}, Doc: "whether the vendor changes the case of names that are written"},
+	{Name: "custom_update", Default: "replace", Values: []string{"replace", "merge"}, Doc: "what an update does with custom"},
+	{Name: "other_emails", Default: "replace", Values: []string{"replace", "merge", "ignored"}, Doc: "what a write does with otherEmails"},
+	{Name: "null_write", Default: "absent", Values: []string{"absent", "null"}, Doc: "how an attribute reads after null was written to it"},
+	{Name: "bulk_precedence", Default: "source_id", Values: []string{"source_id", "external_id"}, Doc: "which key a bulk item is matched on next after _id"},
+	{Name: "bulk_error_item", Default: "object", Values: []string{"object", "string"}, Doc: "what the error arrays of a bulk answer hold"},
+	{Name: "last_active", Default: "absent", Values: []string{"absent", "present"}, Doc: "whether end users carry lastActive"},
+	{Name: "permissions", Default: "all", Values: []string{"all", "read_only", "none"}, Doc: "what the token's app may do; the rest answers 403"},
+	{Name: "rate_limit", Default: "off", Doc: "how many requests are allowed in each window of 60 seconds from now on, or off"},
+	{Name: "rate_limit_headers", Default: "on", Values: []string{"on", "off"}, Doc: "whether answers carry X-Rate-Limit-Limit and X-Rate-Limit-Remaining"},
+	{Name: "retry_after", Default: "absent", Values: []string{"absent", "present"}, Doc: "whether a 429 carries Retry-After in seconds"},
+}

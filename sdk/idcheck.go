@@ -1,0 +1,25 @@
+package sdk
+
+import (
+	"context"
+	"regexp"
+	"sync"
+
+	"github.com/unicrm/unicrm/sdk/errs"
+)
+
+// patterns keeps compiled id patterns; a process has a handful.
+var patterns sync.Map
+
+// withID calls do when the id fits the pattern. The host checks first; this
+// holds for hosts that do not.
+func withID[R any](ctx context.Context, call *Call, pattern, id string, do func(context.Context, *Call, string) (*R, error)) (*R, error) {
+	compiled, ok := patterns.Load(pattern)
+	if !ok {
+		compiled, _ = patterns.LoadOrStore(pattern, regexp.MustCompile(`\A(?:`+pattern+`)\z`))
+	}
+	if !compiled.(*regexp.Regexp).MatchString(id) {
+		return nil, errs.New(errs.InvalidID, "no record of this provider can have the id %.100q", id)
+	}
+	return do(ctx, call, id)
+}

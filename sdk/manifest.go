@@ -1,0 +1,124 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
+	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
+	"github.com/unicrm/unicrm/sdk/wire"
+)
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// hostileIDs must all be refused by every IDPattern: as a path segment they
+// would change the request.
+var hostileIDs = []string{"", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "1/", "/1", "1?x=1", "1#", "1%00", "1 ", " 1", "1\n", "\t1", "1/../2"}
+
+// manifest checks the provider's description of itself and puts it into the
+// protocol's form. Every problem is an author's mistake; all are told at once.
+func (p *Provider) manifest(hasEmulator bool) (*providerv1.HandshakeResponse, error) {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	version := strings.TrimSpace(p.Version)
+	if !slugPattern.MatchString(p.Slug) {
+		bad("slug %q is not lower-case letters and digits", p.Slug)
+	}
+	if p.DisplayName == "" {
+		bad("DisplayName is empty")
+	}
+	if _, err := semver.StrictNewVersion(version); err != nil {
+		bad("version %q is not semantic: %w", version, err)
+	}
+	if len(p.AllowedHosts) == 0 {
+		bad("AllowedHosts is empty: the provider could not talk to anybody")
+	}
+	if len(p.Authentication) == 0 {
+		bad("Authentication is empty: no account could be connected")
+	}
+	m := &providerv1.HandshakeResponse{
+		Slug:             p.Slug,
+		DisplayName:      p.DisplayName,
+		Version:          version,
+		SdkVersion:       "unicrm-go " + Version,
+		ProtocolVersions: []int32{wire.Protocol},
+		AllowedHosts:     p.AllowedHosts,
+		DocumentationUrl: p.DocumentationURL,
+		HasEmulator:      hasEmulator,
+	}
+	for _, method := range p.Authentication {
+		m.AuthenticationMethods = append(m.AuthenticationMethods, &providerv1.AuthenticationMethod{Name: method.Name, CredentialsSchema: method.Schema})
+	}
+	for _, hint := range p.RateLimits {
+		m.RateLimits = append(m.RateLimits, &providerv1.RateLimitHint{Calls: hint.Calls, Window: durationpb.New(hint.Window), SharedBy: hint.SharedBy})
+	}
+	if p.Contacts != nil {
+		capabilities, err := resourceCapabilities("contacts", p.Contacts, (&crmv1.Contact{}).ProtoReflect().Descriptor())
+		if err != nil {
+			problems = append(problems, err)
+		}
+		m.Resources = append(m.Resources, capabilities)
+	}
+	return m, errors.Join(problems...)
+}
+
+func resourceCapabilities[R any](name string, r *Resource[R], record protoreflect.MessageDescriptor) (*providerv1.ResourceCapabilities, error) {
+	var problems []error
+	pattern, err := regexp.Compile(`\A(?:` + r.IDPattern + `)\z`)
+	if err != nil || r.IDPattern == "" {
+		problems = append(problems, fmt.Errorf("%s: IDPattern %q is not a regular expression", name, r.IDPattern))
+	} else {
+		for _, id := range hostileIDs {
+			if pattern.MatchString(id) {
+				problems = append(problems, fmt.Errorf("%s: IDPattern accepts %q", name, id))
+			}
+		}
+	}
+	capabilities := &providerv1.ResourceCapabilities{Resource: name, RecordIdPattern: r.IDPattern}
+	add := func(method *providerv1.MethodCapabilities) {
+		for _, path := range method.ReturnedFields {
+			if !hasPath(record, path) {
+				problems = append(problems, fmt.Errorf("%s: the model has no field %q", name, path))
+			}
+		}
+		capabilities.Methods = append(capabilities.Methods, method)
+	}
+	if r.List != nil {
+		if r.List.PageCap < 1 {
+			problems = append(problems, fmt.Errorf("%s: List.PageCap is not set", name))
+		}
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_LIST, ReturnedFields: r.List.Returned, PageCap: int32(r.List.PageCap)})
+	}
+	if r.Get != nil {
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_GET, ReturnedFields: r.Get.Returned})
+	}
+	if r.Delete != nil {
+		semantics := &providerv1.DeleteSemantics{Kind: providerv1.DeleteSemantics_Kind(r.Delete.Kind), Repeat: providerv1.DeleteSemantics_Repeat(r.Delete.Repeat)}
+		if r.Delete.Kept > 0 {
+			semantics.Kept = durationpb.New(r.Delete.Kept)
+		}
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics})
+	}
+	return capabilities, errors.Join(problems...)
+}
+
+// hasPath tells whether a dotted path leads to a field of the message.
+func hasPath(message protoreflect.MessageDescriptor, path string) bool {
+	for name := range strings.SplitSeq(path, ".") {
+		if message == nil {
+			return false
+		}
+		field := message.Fields().ByName(protoreflect.Name(name))
+		if field == nil {
+			return false
+		}
+		message = field.Message()
+	}
+	return true
+}

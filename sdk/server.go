@@ -1,0 +1,249 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
+	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
+	"github.com/unicrm/unicrm/sdk/crm"
+	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/redact"
+	"github.com/unicrm/unicrm/sdk/vendorhttp"
+	"github.com/unicrm/unicrm/sdk/wire"
+)
+
+// replyMargin is kept back from a call's deadline, so that the sentence about
+// what took too long still reaches the host.
+const replyMargin = 250 * time.Millisecond
+
+// server implements the protocol's services over a Provider.
+type server struct {
+	providerv1.UnimplementedProviderServiceServer
+	crmv1.UnimplementedContactsServiceServer
+
+	provider *Provider
+	manifest *providerv1.HandshakeResponse
+	pool     *vendorhttp.Pool
+	log      hclog.Logger
+	// secrets are those of the calls in flight, for the process's log.
+	secrets *redact.Secrets
+
+	inFlight sync.WaitGroup
+}
+
+func newServer(p *Provider, hasEmulator bool, log hclog.Logger, secrets *redact.Secrets) (*server, error) {
+	manifest, err := p.manifest(hasEmulator)
+	if err != nil {
+		return nil, fmt.Errorf("provider %q: %w", p.Slug, err)
+	}
+	return &server{
+		provider: p, manifest: manifest, log: log, secrets: secrets,
+		pool: vendorhttp.NewPool(p.AllowedHosts, "unicrm-"+p.Slug+"/"+manifest.Version),
+	}, nil
+}
+
+// register puts the services on a gRPC server.
+func (s *server) register(g *grpc.Server) {
+	providerv1.RegisterProviderServiceServer(g, s)
+	if s.provider.Contacts != nil {
+		crmv1.RegisterContactsServiceServer(g, s)
+	}
+}
+
+// grpcOptions are the caps and the interceptor that every call passes.
+func (s *server) grpcOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(wire.MaxMessage),
+		grpc.MaxSendMsgSize(wire.MaxMessage),
+		grpc.ChainUnaryInterceptor(s.intercept),
+	}
+}
+
+// callRequest is a request that carries a CallContext.
+type callRequest interface {
+	GetCall() *providerv1.CallContext
+}
+
+// intercept turns panics and errors into statuses without secrets and keeps
+// the deadline's margin.
+func (s *server) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
+	if info.FullMethod != providerv1.ProviderService_Shutdown_FullMethodName { // which waits for the others
+		s.inFlight.Add(1)
+		defer s.inFlight.Done()
+	}
+	var secrets *redact.Secrets
+	if r, ok := request.(callRequest); ok {
+		if r.GetCall().GetAccount() == nil {
+			return nil, errs.Status(errs.New(errs.InvalidParameter, "the request has no account"))
+		}
+		texts := s.provider.secretsIn(r.GetCall().GetAccount())
+		secrets = redact.New(texts...)
+		defer s.secrets.Add(texts...)()
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		margin := min(replyMargin, time.Until(deadline)/10)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			incident := rand.Text()[:10]
+			s.log.Error("panic", "method", info.FullMethod, "incident", incident, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			response, err = nil, errs.Status(errs.New(errs.PluginBug, "the provider plugin panicked; its log has the details under incident %s", incident))
+		}
+	}()
+	response, err = handler(ctx, request)
+	if err != nil {
+		s.log.Debug("call failed", "method", info.FullMethod, "error", err.Error())
+		return nil, errs.Status(strike(err, secrets))
+	}
+	return response, nil
+}
+
+// strike takes the secrets out of an error.
+func strike(err error, secrets *redact.Secrets) error {
+	e, ok := err.(*errs.Error) //nolint:errorlint // what wraps one of ours is redacted as text below
+	if !ok {
+		if wrapped := errs.FromStatus(err); wrapped != nil {
+			e = wrapped
+		} else if _, isStatus := status.FromError(err); isStatus || contextEnded(err) {
+			return err
+		} else {
+			return errs.New(errs.PluginBug, "%s", secrets.Text(err.Error()))
+		}
+	}
+	clean := *e
+	clean.Message = secrets.Text(e.Message)
+	clean.Fields = nil
+	for _, f := range e.Fields {
+		clean.Fields = append(clean.Fields, errs.Field{Path: secrets.Text(f.Path), Description: secrets.Text(f.Description), Missing: f.Missing})
+	}
+	if e.Vendor != nil {
+		answer := *e.Vendor
+		answer.Body = secrets.Bytes(answer.Body)
+		clean.Vendor = &answer
+	}
+	return &clean
+}
+
+func (s *server) call(c *providerv1.CallContext) *Call {
+	return newCall(s.provider, s.pool, s.log, c)
+}
+
+// Handshake implements the protocol.
+func (s *server) Handshake(context.Context, *providerv1.HandshakeRequest) (*providerv1.HandshakeResponse, error) {
+	return s.manifest, nil
+}
+
+// Configure implements the protocol.
+func (s *server) Configure(_ context.Context, request *providerv1.ConfigureRequest) (*providerv1.ConfigureResponse, error) {
+	if agent := request.GetUserAgent(); agent != "" {
+		s.pool = vendorhttp.NewPool(s.provider.AllowedHosts, agent) // before the first call, so without a lock
+	}
+	return &providerv1.ConfigureResponse{}, nil
+}
+
+// CheckHealth implements the protocol.
+func (s *server) CheckHealth(context.Context, *providerv1.CheckHealthRequest) (*providerv1.CheckHealthResponse, error) {
+	return &providerv1.CheckHealthResponse{}, nil
+}
+
+// CheckConnection implements the protocol.
+func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckConnectionRequest) (*providerv1.CheckConnectionResponse, error) {
+	if s.provider.CheckConnection == nil {
+		return nil, errs.New(errs.Unsupported, "%s offers no way to check a connection", s.provider.DisplayName)
+	}
+	if err := s.provider.CheckConnection(ctx, s.call(request.GetCall())); err != nil {
+		return nil, err
+	}
+	return &providerv1.CheckConnectionResponse{}, nil
+}
+
+// Shutdown implements the protocol: it answers when the calls in flight are
+// done or the host's patience ends; the host then ends the process.
+func (s *server) Shutdown(ctx context.Context, _ *providerv1.ShutdownRequest) (*providerv1.ShutdownResponse, error) {
+	done := make(chan struct{})
+	go func() {
+		s.inFlight.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return &providerv1.ShutdownResponse{}, nil
+}
+
+func contextEnded(err error) bool {
+	code := status.FromContextError(err).Code()
+	return code == codes.Canceled || code == codes.DeadlineExceeded
+}
+
+// ListContacts implements the protocol.
+func (s *server) ListContacts(ctx context.Context, request *crmv1.ListContactsRequest) (*crmv1.ListContactsResponse, error) {
+	if s.provider.Contacts.List == nil {
+		return s.UnimplementedContactsServiceServer.ListContacts(ctx, request)
+	}
+	list := s.provider.Contacts.List
+	if len(request.GetFilters()) > 0 || len(request.GetSort()) > 0 {
+		return nil, errs.New(errs.Unsupported, "this provider advertises no filters and no sort keys")
+	}
+	size := int(request.GetPageSize())
+	if size < 1 || size > list.PageCap {
+		size = list.PageCap
+	}
+	call := s.call(request.GetCall())
+	page, err := list.Do(ctx, call, ListQuery{PageSize: size, PageToken: request.GetPageToken()})
+	if err != nil {
+		return nil, err
+	}
+	response := &crmv1.ListContactsResponse{NextPageToken: page.Next, Result: call.result(request.GetCall().GetWantVendorAnswer())}
+	for i := range page.Records {
+		response.Contacts = append(response.Contacts, page.Records[i].Proto())
+	}
+	return response, nil
+}
+
+// GetContact implements the protocol.
+func (s *server) GetContact(ctx context.Context, request *crmv1.GetContactRequest) (*crmv1.GetContactResponse, error) {
+	if s.provider.Contacts.Get == nil {
+		return s.UnimplementedContactsServiceServer.GetContact(ctx, request)
+	}
+	call := s.call(request.GetCall())
+	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Get.Do)
+	if err != nil {
+		return nil, err
+	}
+	return &crmv1.GetContactResponse{Contact: contact.Proto(), Result: call.result(request.GetCall().GetWantVendorAnswer())}, nil
+}
+
+// DeleteContact implements the protocol.
+func (s *server) DeleteContact(ctx context.Context, request *crmv1.DeleteContactRequest) (*crmv1.DeleteContactResponse, error) {
+	if s.provider.Contacts.Delete == nil {
+		return s.UnimplementedContactsServiceServer.DeleteContact(ctx, request)
+	}
+	call := s.call(request.GetCall())
+	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Delete.Do)
+	already := err != nil && errs.Is(err, errs.RecordNotFound) && call.client != nil && call.client.DeleteResent()
+	if err != nil && !already {
+		return nil, err
+	}
+	if contact == nil {
+		contact = &crm.Contact{}
+	}
+	contact.ID = new(request.GetId())
+	result := call.result(request.GetCall().GetWantVendorAnswer())
+	result.AlreadyDeleted = already
+	return &crmv1.DeleteContactResponse{Contact: contact.Proto(), Result: result}, nil
+}

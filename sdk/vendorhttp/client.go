@@ -1,0 +1,315 @@
+package vendorhttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/redact"
+)
+
+// maxRetries is how often a request is sent again after the first try.
+const maxRetries = 3
+
+// Vendor is what a provider says of its vendor's API for one account.
+type Vendor struct {
+	// Name is how messages call the vendor, such as "Zendesk Sell".
+	Name string
+	// BaseURL is scheme, host and the path that all paths are below.
+	BaseURL string
+	// Header goes with every request; it holds the credentials.
+	Header http.Header
+	// Explain classifies a non-2xx answer where its status alone would mislead.
+	// Nil, or a nil result, leaves it to the status. The answer is attached
+	// by the client.
+	Explain func(*Response) *errs.Error
+	// RateLimit reads the vendor's limit headers. Optional.
+	RateLimit func(http.Header) *errs.RateLimit
+	// RetryWait says how long to wait before a 429 or a 503 with Retry-After
+	// is sent again, and whether that can help at all. Optional: without it
+	// Retry-After counts, and a growing wait where a 429 has none.
+	RetryWait func(r *Response, try int) (wait time.Duration, again bool)
+}
+
+// Options are what a call brings.
+type Options struct {
+	BaseURLOverride string
+	// RemoteQuery are the caller's own parameters for the main call.
+	RemoteQuery []Param
+	Secrets     *redact.Secrets
+	Log         hclog.Logger
+}
+
+// Client talks to a vendor for one account, within one call of the protocol.
+type Client struct {
+	pool    *Pool
+	vendor  Vendor
+	options Options
+	origin  origin
+
+	main         *Response
+	deleteResent bool
+}
+
+// Client makes a client. The error is an invalid_parameter when the
+// account's credentials name a host that is not the vendor's.
+func (p *Pool) Client(vendor Vendor, options Options) (*Client, error) {
+	o, err := p.newOrigin(vendor.BaseURL, options.BaseURLOverride)
+	if err != nil {
+		return nil, errs.New(errs.InvalidParameter, "the account's address is not usable: %s", err)
+	}
+	if options.Log == nil {
+		options.Log = hclog.NewNullLogger()
+	}
+	return &Client{pool: p, vendor: vendor, options: options, origin: o}, nil
+}
+
+// Main sends the request that the caller asked for: it carries the caller's
+// remote_query, and its answer is what the raw format shows. The last Main
+// call of a method counts. A non-2xx answer is an error.
+func (c *Client) Main(ctx context.Context, request Request) (*Response, error) {
+	response, err := c.send(ctx, request, c.options.RemoteQuery)
+	if response != nil {
+		c.main = response
+	}
+	return response, err
+}
+
+// Side sends a request beside the main one, such as a look-up of names. A
+// non-2xx answer is an error; whether that matters is the provider's to say.
+func (c *Client) Side(ctx context.Context, request Request) (*Response, error) {
+	return c.send(ctx, request, nil)
+}
+
+// MainResponse is the answer to the last Main call, nil before one.
+func (c *Client) MainResponse() *Response { return c.main }
+
+// DeleteResent tells whether a DELETE was sent a second time because the
+// connection broke after the first: a "not found" then means that it is gone.
+func (c *Client) DeleteResent() bool { return c.deleteResent }
+
+// PageLink takes the query of a next-page link, having made sure that the
+// link points to where this client talks: the origin in use or, without an
+// override, an allowed host of the vendor.
+func (c *Client) PageLink(link string) (url.Values, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave a next-page link that is not a URL", c.vendor.Name)
+	}
+	if u.Host == "" || (u.Scheme == c.origin.base.Scheme && u.Host == c.origin.base.Host) {
+		return u.Query(), nil
+	}
+	if err := c.pool.CheckHost(u); err != nil {
+		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave a next-page link that is not followed: %s", c.vendor.Name, err)
+	}
+	return u.Query(), nil
+}
+
+// send makes the request, again where design and vendor allow it:
+//
+//   - it provably was not sent (no connection): any method;
+//   - 429, or 503 with Retry-After, when the wait fits the deadline;
+//   - the connection broke after it was written: a read, and a DELETE once.
+func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param) (*Response, error) {
+	target, err := request.url(c.origin, remoteQuery)
+	if err != nil {
+		return nil, err
+	}
+	body, err := request.encodeBody()
+	if err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ {
+		response, written, err := c.try(ctx, &request, target, body)
+		wait, again := time.Duration(0), false
+		switch {
+		case err == nil && response.OK():
+			return response, nil
+		case err == nil:
+			wait, again = c.retryWait(response, try)
+			err = c.explain(response)
+		default:
+			var ours *errs.Error
+			switch {
+			case errors.As(err, &ours):
+				return response, err
+			case ctx.Err() != nil:
+				return nil, c.timeIsUp(ctx, &request, written || c.deleteResent)
+			case !written && !c.deleteResent:
+				wait, again = c.pool.backoff(try), true
+				err = c.unreachable(err)
+			case request.readOnly():
+				wait, again = c.pool.backoff(try), true
+				err = c.unreachable(err)
+			case request.Method == http.MethodDelete && !c.deleteResent:
+				c.deleteResent = true
+				wait, again = c.pool.backoff(try), true
+				err = c.outcomeUnknown(err)
+			default:
+				err = c.outcomeUnknown(err)
+			}
+		}
+		if !again || try >= maxRetries || !sleep(ctx, wait) {
+			if c.deleteResent && (errs.Is(err, errs.VendorUnavailable) || errs.Is(err, errs.VendorRateLimited)) {
+				err = c.outcomeUnknown(err) // the first DELETE may have taken effect
+			}
+			return response, err
+		}
+		c.options.Log.Debug("sending again", "method", request.Method, "try", try+2, "after", wait, "cause", err)
+	}
+}
+
+// try sends once. written tells whether any of the request may have reached
+// the vendor.
+func (c *Client) try(ctx context.Context, request *Request, target *url.URL, body []byte) (_ *Response, written bool, _ error) {
+	var sent atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// From the moment a connection is at hand nothing is provable any more.
+		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
+	})
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(traced, request.Method, target.String(), reader)
+	if err != nil {
+		return nil, false, errs.New(errs.PluginBug, "make the request: %v", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.pool.userAgent != "" {
+		req.Header.Set("User-Agent", c.pool.userAgent)
+	}
+	for _, header := range []http.Header{c.vendor.Header, request.Header} {
+		for name, values := range header {
+			req.Header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	answer, err := c.pool.http.Do(req)
+	if err != nil {
+		return nil, sent.Load(), err
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, MaxBody+1))
+	if err != nil {
+		return nil, true, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(data) > MaxBody {
+		return nil, true, &errs.Error{
+			Reason:  errs.UnexpectedVendorAnswer,
+			Message: fmt.Sprintf("%s answered %d with more than %d MiB; ask for fewer records at once", c.vendor.Name, answer.StatusCode, MaxBody>>20),
+		}
+	}
+	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: data}
+	if len(answer.Status) > 4 {
+		response.Reason = answer.Status[4:]
+	}
+	if c.vendor.RateLimit != nil {
+		response.RateLimit = c.vendor.RateLimit(answer.Header)
+	}
+	return response, true, nil
+}
+
+func (c *Client) explain(response *Response) error {
+	if response.Status >= 300 && response.Status < 400 {
+		return response.Error(errs.UnexpectedVendorAnswer, "%s answered %d with a redirect that is not followed", c.vendor.Name, response.Status)
+	}
+	if c.vendor.Explain != nil {
+		if e := c.vendor.Explain(response); e != nil {
+			if e.Vendor == nil {
+				attached := response.Error(e.Reason, "%s", e.Message)
+				e.Vendor, e.RateLimit = attached.Vendor, attached.RateLimit
+				if e.RetryAfter == 0 {
+					e.RetryAfter = attached.RetryAfter
+				}
+			}
+			if e.Message == "" {
+				e.Message = response.defaultError(c.vendor.Name).Message
+			}
+			return e
+		}
+	}
+	return response.defaultError(c.vendor.Name)
+}
+
+func (c *Client) retryWait(response *Response, try int) (time.Duration, bool) {
+	after, given := RetryAfter(response.Header, time.Now())
+	if response.Status != http.StatusTooManyRequests && (response.Status != http.StatusServiceUnavailable || !given) {
+		return 0, false
+	}
+	if c.vendor.RetryWait != nil {
+		return c.vendor.RetryWait(response, try)
+	}
+	if given {
+		return after, true
+	}
+	return c.pool.backoff(try), true
+}
+
+func (c *Client) timeIsUp(ctx context.Context, request *Request, written bool) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if written && !request.readOnly() {
+		return errs.New(errs.OutcomeUnknown, "%s did not answer the %s in time, so whether it took effect is not known", c.vendor.Name, request.Method)
+	}
+	return errs.New(errs.VendorTimeout, "%s did not answer in time", c.vendor.Name)
+}
+
+func (c *Client) unreachable(err error) error {
+	return &errs.Error{Reason: errs.VendorUnavailable, Message: c.vendor.Name + " could not be reached: " + plainCause(err), Cause: err}
+}
+
+func (c *Client) outcomeUnknown(err error) error {
+	return &errs.Error{
+		Reason:  errs.OutcomeUnknown,
+		Message: "the connection to " + c.vendor.Name + " broke before its answer, so whether the call took effect is not known",
+		Cause:   err,
+	}
+}
+
+// plainCause leaves out the URL that net/http puts before the cause: its query
+// may hold the caller's data.
+func plainCause(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it closed the connection before the end of its answer"
+	}
+	return err.Error()
+}
+
+// fullJitter is a random wait of up to 0.5, 1, 2 seconds and so on.
+func fullJitter(try int) time.Duration {
+	return time.Duration(rand.Int64N(int64(500*time.Millisecond) << min(try, 6)))
+}
+
+// sleep waits, unless that would outlast the context.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

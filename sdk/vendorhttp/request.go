@@ -1,0 +1,117 @@
+package vendorhttp
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/unicrm/unicrm/sdk/errs"
+)
+
+// Param is one query parameter, decoded.
+type Param struct{ Name, Value string }
+
+// Request is one call to the vendor.
+type Request struct {
+	Method string
+	// Path is appended to the vendor's base path, each segment escaped as one:
+	// a slash in an id stays inside its segment.
+	Path []string
+	// Query are parameters that the caller's remote_query may replace.
+	Query []Param
+	// Fixed are parameters that it may not: paging and credentials.
+	Fixed []Param
+	// Header overrides the client's headers.
+	Header http.Header
+	// Body is encoded as JSON; nil sends none.
+	Body any
+	// ReadOnly marks a POST that changes nothing, such as a search, so that it
+	// is sent again as freely as a GET.
+	ReadOnly bool
+}
+
+func (r *Request) readOnly() bool {
+	return r.ReadOnly || r.Method == http.MethodGet || r.Method == http.MethodHead
+}
+
+// url builds the request's URL below the origin.
+func (r *Request) url(o origin, remoteQuery []Param) (*url.URL, error) {
+	escaped := strings.TrimSuffix(o.base.EscapedPath(), "/")
+	for _, segment := range r.Path {
+		if segment == "" || segment == "." || segment == ".." {
+			return nil, errs.New(errs.PluginBug, "a path segment of the request is %q", segment)
+		}
+		escaped += "/" + url.PathEscape(segment)
+	}
+	u := *o.base
+	u.RawPath = escaped
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, errs.New(errs.PluginBug, "path %q cannot be unescaped", escaped)
+	}
+	u.Path = path
+	query, err := r.rawQuery(remoteQuery)
+	if err != nil {
+		return nil, err
+	}
+	u.RawQuery = query
+	return &u, nil
+}
+
+// rawQuery is the adapter's parameters with the caller's put over them.
+func (r *Request) rawQuery(remoteQuery []Param) (string, error) {
+	replaced := map[string]bool{}
+	for _, p := range remoteQuery {
+		for _, fixed := range r.Fixed {
+			if strings.EqualFold(p.Name, fixed.Name) {
+				return "", &errs.Error{
+					Reason:  errs.InvalidParameter,
+					Message: "remote_query[" + p.Name + "] is set by the provider itself; use limit and next_cursor for paging",
+					Fields:  []errs.Field{{Path: "remote_query[" + p.Name + "]", Description: "is set by the provider itself"}},
+				}
+			}
+		}
+		replaced[p.Name] = true
+	}
+	var b strings.Builder
+	add := func(p Param) {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(escapeQuery(p.Name) + "=" + escapeQuery(p.Value))
+	}
+	for _, p := range r.Query {
+		if !replaced[p.Name] {
+			add(p)
+		}
+	}
+	for _, p := range r.Fixed {
+		add(p)
+	}
+	for _, p := range remoteQuery {
+		add(p)
+	}
+	return b.String(), nil
+}
+
+// escapeQuery escapes like url.QueryEscape but leaves brackets and commas,
+// which some vendors look for unescaped, and writes a space as %20, which all
+// of them read.
+func escapeQuery(s string) string {
+	return strings.NewReplacer("%5B", "[", "%5D", "]", "%2C", ",", "+", "%20").Replace(url.QueryEscape(s))
+}
+
+func (r *Request) encodeBody() ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r.Body); err != nil {
+		return nil, errs.New(errs.PluginBug, "encode the request: %v", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,109 @@
+// Package vendorjson reads the JSON of vendors as it comes rather than as it
+// is documented: a number where a string should be, null where a list should
+// be, three kinds of dates. One odd field of one record must not fail a page.
+package vendorjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/unicrm/unicrm/sdk/crm"
+)
+
+// Text is a scalar read as text: a string as it is, a number or boolean with
+// its own digits. Null, objects and arrays read as absent.
+type Text struct {
+	text  string
+	there bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It does not fail.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	*t = Text{}
+	switch {
+	case len(data) == 0, data[0] == 'n', data[0] == '{', data[0] == '[':
+	case data[0] == '"':
+		t.there = json.Unmarshal(data, &t.text) == nil
+	default:
+		t.text, t.there = string(data), true
+	}
+	return nil
+}
+
+// String is the text, "" when absent.
+func (t Text) String() string { return t.text }
+
+// Ptr is the text, nil when absent or blank: vendors write "" for nothing.
+func (t Text) Ptr() *string {
+	if !t.there {
+		return nil
+	}
+	return crm.Text(t.text)
+}
+
+// TextOf is a Text with a value, for tests and for values computed on the way.
+func TextOf(s string) Text { return Text{text: s, there: true} }
+
+// List is an array; anything else reads as an empty one, and an element that
+// does not decode is left out.
+type List[T any] []T
+
+// UnmarshalJSON implements json.Unmarshaler. It does not fail.
+func (l *List[T]) UnmarshalJSON(data []byte) error {
+	*l = nil
+	var elements []json.RawMessage
+	if json.Unmarshal(data, &elements) != nil {
+		return nil
+	}
+	for _, element := range elements {
+		var value T
+		if string(element) != "null" && json.Unmarshal(element, &value) == nil {
+			*l = append(*l, value)
+		}
+	}
+	return nil
+}
+
+// Bool is a boolean; true for true, "true" and 1, false for anything else.
+type Bool bool
+
+// UnmarshalJSON implements json.Unmarshaler. It does not fail.
+func (b *Bool) UnmarshalJSON(data []byte) error {
+	switch strings.ToLower(strings.Trim(string(data), `"`)) {
+	case "true", "1":
+		*b = true
+	default:
+		*b = false
+	}
+	return nil
+}
+
+// Object gives raw when it is a JSON object, else nil.
+func Object(raw json.RawMessage) json.RawMessage {
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && trimmed[0] == '{' {
+		return trimmed
+	}
+	return nil
+}
+
+// Time reads an instant by the first layout that fits; one without a zone is
+// in UTC. Text that fits none, and zero dates such as "0000-00-00 00:00:00",
+// read as absent.
+func Time(text Text, layouts ...string) *time.Time {
+	trimmed := strings.TrimSpace(text.text)
+	if trimmed == "" {
+		return nil
+	}
+	for _, layout := range layouts {
+		if parsed, err := time.Parse(layout, trimmed); err == nil {
+			if parsed.Year() < 1 || parsed.Year() > 9999 {
+				return nil
+			}
+			utc := parsed.UTC()
+			return &utc
+		}
+	}
+	return nil
+}
