@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func New(s *store.Store, c *catalog.Catalog, connector Connector, allowBaseURLs 
 	return &Accounts{store: s, catalog: c, connector: connector, allowBaseURLs: allowBaseURLs, known: map[string]knownAccount{}}
 }
 
-// New account as it is asked for.
+// Input is a new account as it is asked for.
 type Input struct {
 	Integration          string          `json:"integration"`
 	TenantID             string          `json:"tenant_id"`
@@ -78,6 +79,9 @@ func (a *Accounts) Create(ctx context.Context, environment, requestID string, in
 		return store.Account{}, err
 	}
 	method, err := plugin.MatchCredentials(in.AuthenticationMethod, credentials)
+	if err != nil && isOAuth(in.AuthenticationMethod, credentials) {
+		return store.Account{}, errs.New(errs.Unsupported, "accounts connected by OAuth are part of the contract but this version of the host does not have them yet; use an API key or an access token")
+	}
 	if err != nil {
 		return store.Account{}, bodyError("context", err.Error())
 	}
@@ -96,6 +100,17 @@ func (a *Accounts) Create(ctx context.Context, environment, requestID string, in
 		return store.Account{}, fmt.Errorf("keep the account: %w", err)
 	}
 	return account, nil
+}
+
+// isOAuth tells the contexts of the contract that need a token endpoint.
+func isOAuth(method string, credentials []byte) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(credentials, &fields) != nil {
+		return false
+	}
+	_, tokens := fields["oauth"]
+	_, client := fields["client_secret"]
+	return tokens || client || strings.HasPrefix(method, "oauth")
 }
 
 // splitBaseURL takes base_url out of a context, before the schema sees it.

@@ -270,7 +270,7 @@ func (r *route) allow() string {
 // refusals: what is wrong with a token is nobody else's business.
 func (s *Server) authenticate(x *exchange) error {
 	scheme, secret, _ := strings.Cut(x.request.Header.Get("Authorization"), " ")
-	refused := errs.New(errs.Unauthenticated, "send a valid token as \"Authorization: Bearer <token>\"")
+	refused := errs.New(errs.Unauthenticated, "the Authorization header does not hold \"Bearer\" and a token of this host")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" || len(x.request.Header.Values("Authorization")) != 1 {
 		return refused
 	}

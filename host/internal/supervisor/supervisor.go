@@ -29,6 +29,9 @@ const (
 	// healthyAfter is how long a process must live for its start to count as
 	// a success and the wait to begin anew.
 	healthyAfter = 30 * time.Second
+	// patience is the longest wait for a plugin's next start that a request
+	// sits out rather than fail.
+	patience = time.Second
 )
 
 // Binary is a plugin's binary as the catalog knows it.
@@ -203,6 +206,9 @@ func (s *Supervisor) lease(ctx context.Context, slug string) (*instance, error) 
 			if wait := time.Until(u.notBefore); wait > 0 {
 				lastError := u.lastError
 				u.mu.Unlock()
+				if wait <= patience && pause(ctx, wait) {
+					continue
+				}
 				return nil, &errs.Error{Reason: errs.PluginUnavailable, Message: fmt.Sprintf("the provider plugin %s does not start: %s", slug, lastError), RetryAfter: wait}
 			}
 			u.starting = make(chan struct{})
@@ -221,6 +227,18 @@ func (s *Supervisor) lease(ctx context.Context, slug string) (*instance, error) 
 		if err != nil {
 			return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s does not start: %s", slug, err)
 		}
+	}
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

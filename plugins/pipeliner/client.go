@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/unicrm/unicrm/sdk"
+	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/redact"
+	"github.com/unicrm/unicrm/sdk/vendorhttp"
+	"github.com/unicrm/unicrm/sdk/vendorjson"
+)
+
+// newClient talks to the collections of one space. The header Timezone is
+// never sent: without it every time is in UTC.
+func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
+	var credentials struct {
+		ServiceURL string `json:"service_url"`
+		SpaceID    string `json:"space_id"`
+		Username   string `json:"username"`
+		Password   string `json:"password"`
+	}
+	if err := call.Credentials(&credentials); err != nil {
+		return nil, err
+	}
+	base, err := spaceURL(credentials.ServiceURL, credentials.SpaceID)
+	if err != nil {
+		return nil, err
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(credentials.Username + ":" + credentials.Password))
+	return call.Client(vendorhttp.Vendor{
+		Name:    "Pipeliner",
+		BaseURL: base,
+		Header:  http.Header{"Authorization": {"Basic " + basic}},
+		Explain: func(response *vendorhttp.Response) *errs.Error {
+			// The SDK strikes out each half of the key, but does not know them joined.
+			response.Body = bytes.ReplaceAll(response.Body, []byte(basic), []byte(redact.Mark))
+			return explain(response)
+		},
+	})
+}
+
+var (
+	// serviceHost is one label before the vendor's domain: no port, no user
+	// information, nothing escaped.
+	serviceHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.api)?\.pipelinersales\.com$`)
+	// spaceName is what a space id looks like: real ones have an underscore.
+	spaceName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+)
+
+// spaceURL makes the base URL of the space's collections. People paste the
+// service URL with and without a scheme, a slash or the API's path behind it.
+func spaceURL(serviceURL, spaceID string) (string, error) {
+	text := strings.TrimSpace(serviceURL)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || strings.ContainsAny(text, "?#") ||
+		!serviceHost.MatchString(strings.ToLower(u.Host)) || (strings.Trim(u.Path, "/") != "" && !strings.HasPrefix(u.Path+"/", "/api/")) {
+		return "", badCredential("service_url", "must be the Service URL that stands beside the API key, such as https://eu-central.api.pipelinersales.com")
+	}
+	if !spaceName.MatchString(spaceID) {
+		return "", badCredential("space_id", "must be the Space ID that stands beside the API key, such as nv3_Name: letters, digits, underscores and hyphens")
+	}
+	return "https://" + strings.ToLower(u.Host) + "/api/v100/rest/spaces/" + url.PathEscape(spaceID) + "/entities", nil
+}
+
+// badCredential does not repeat what was given: it may be a key pasted into
+// the wrong field.
+func badCredential(name, problem string) error {
+	return &errs.Error{Reason: errs.InvalidParameter, Message: name + " " + problem, Fields: []errs.Field{{Path: name, Description: problem}}}
+}
+
+func get(path ...string) vendorhttp.Request {
+	return vendorhttp.Request{Method: http.MethodGet, Path: path}
+}
+
+// ask makes the main call and sees through a 2xx that means failure.
+func ask(ctx context.Context, client *vendorhttp.Client, request vendorhttp.Request) (*vendorhttp.Response, error) {
+	response, err := client.Main(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if e := failure(response); e != nil {
+		return nil, e
+	}
+	return response, nil
+}
+
+// errorBody is Pipeliner's error. Only success and http_status are always
+// there. A URL that matches no route has another body, of which message alone
+// is of use.
+type errorBody struct {
+	Success    vendorjson.Text `json:"success"`
+	HTTPStatus vendorjson.Text `json:"http_status"`
+	Code       vendorjson.Text `json:"code"`
+	Name       vendorjson.Text `json:"name"`
+	Message    vendorjson.Text `json:"message"`
+}
+
+// has tells whether the error is of a kind; recorded errors have code and
+// name, the schema makes both optional.
+func (b errorBody) has(code, name string) bool {
+	return b.Code.String() == code || b.Name.String() == name
+}
+
+// explain reads the name of an error where the message is missing.
+// ERROR_UNKNOWN_TYPE means that no such collection exists, which is this
+// adapter's mistake and says nothing of a record.
+func explain(response *vendorhttp.Response) *errs.Error {
+	var body errorBody
+	if response.Decode(&body) != nil {
+		return nil // empty, HTML or plain text: the status decides
+	}
+	if body.has("2006", "ERROR_UNKNOWN_TYPE") {
+		return errs.New(errs.PluginBug, "Pipeliner does not know the collection that the plugin asked for")
+	}
+	message := response.Message() // several messages come in lines, the first of which may be empty
+	if message == "" {
+		message = body.Name.String()
+	}
+	return errs.New(errs.FromVendorStatus(response.Status), "%s", message)
+}
+
+// failure is a 2xx answer that says success: false, or nil. The body's
+// http_status is then the status that counts.
+func failure(response *vendorhttp.Response) *errs.Error {
+	var body errorBody
+	if json.Unmarshal(response.Body, &body) != nil {
+		return nil
+	}
+	if said := strings.ToLower(body.Success.String()); said != "false" && said != "0" {
+		return nil
+	}
+	status, err := strconv.Atoi(body.HTTPStatus.String())
+	if err != nil || status < 400 || status > 599 {
+		return response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered %d with success: false and no error status. %s", response.Status, response.Message())
+	}
+	meant := *response
+	meant.Status = status
+	e := explain(&meant)
+	if e.Message == "" {
+		e.Message = "Pipeliner answered success: false with http_status " + strconv.Itoa(status)
+	}
+	return meant.Error(e.Reason, "%s", e.Message)
+}
+
+// aboutSpace corrects a "not found" for a whole collection: it is no record
+// that is missing, but the space or the service URL that is wrong.
+func aboutSpace(err error) error {
+	var e *errs.Error
+	if !errors.As(err, &e) || e.Reason != errs.RecordNotFound {
+		return err
+	}
+	corrected := *e
+	corrected.Reason = errs.VendorRejected
+	corrected.Message = "Pipeliner does not know the space; check service_url and space_id: " + e.Message
+	return &corrected
+}
+
+// isRefusal tells whether the vendor refused the request with an error of a
+// kind.
+func isRefusal(err error, code, name string) bool {
+	var e *errs.Error
+	var body errorBody
+	return errors.As(err, &e) && e.Reason == errs.VendorRejected && e.Vendor != nil &&
+		json.Unmarshal(e.Vendor.Body, &body) == nil && body.has(code, name)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/unicrm/unicrm/sdk"
+	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/vendorhttp"
+	"github.com/unicrm/unicrm/sdk/vendorjson"
+)
+
+// newClient talks to the Contacts API v4. The key goes raw into Authorization;
+// with "Bearer " before it Wix refuses it. Exactly one of the two id headers
+// may go along, as the vendor's reference has it.
+func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
+	var credentials struct {
+		APIKey    string `json:"api_key"`
+		SiteID    string `json:"site_id"`
+		AccountID string `json:"account_id"`
+	}
+	if err := call.Credentials(&credentials); err != nil {
+		return nil, err
+	}
+	header := http.Header{"Authorization": {credentials.APIKey}}
+	switch site, account := credentials.SiteID != "", credentials.AccountID != ""; {
+	case site && !account:
+		header.Set("wix-site-id", credentials.SiteID)
+	case account && !site:
+		header.Set("wix-account-id", credentials.AccountID)
+	default:
+		return nil, errs.New(errs.InvalidParameter, "an account at Wix needs either a site_id or an account_id, and not both")
+	}
+	return call.Client(vendorhttp.Vendor{
+		Name:    "Wix",
+		BaseURL: "https://www.wixapis.com/contacts/v4",
+		Header:  header,
+		Explain: explain,
+	})
+}
+
+func get(path ...string) vendorhttp.Request {
+	return vendorhttp.Request{Method: http.MethodGet, Path: path}
+}
+
+// errorBody is Wix's error envelope. Any part may be missing or empty: refusals
+// come as {"message":"","details":{}} as well as with an applicationError.
+type errorBody struct {
+	Message vendorjson.Text `json:"message"`
+	Details struct {
+		ApplicationError struct {
+			Code        vendorjson.Text `json:"code"`
+			Description vendorjson.Text `json:"description"`
+		} `json:"applicationError"`
+		ValidationError struct {
+			FieldViolations vendorjson.List[struct {
+				Field       vendorjson.Text `json:"field"`
+				Description vendorjson.Text `json:"description"`
+			}] `json:"fieldViolations"`
+		} `json:"validationError"`
+	} `json:"details"`
+}
+
+// codes are the application errors that mean more than their status: what the
+// caller has to do first, or that a 500 will not pass by itself.
+var codes = map[string]struct {
+	reason  errs.Reason
+	message string // empty: the vendor's own
+}{
+	"CONTACT_NOT_FOUND": {errs.RecordNotFound, ""},
+	"CANNOT_DELETE_MEMBER": {
+		errs.VendorPrecondition, "the contact is a member of the site: delete the member at Wix first, then the contact",
+	},
+	"CANNOT_DELETE_CONTACT_WITH_BILLING_SUBSCRIPTION": {
+		errs.VendorPrecondition, "the contact has a billing subscription: cancel the subscription at Wix first, then delete the contact",
+	},
+	"CANNOT_DELETE_MEMBER_OWNER_OR_CONTRIBUTOR": {
+		errs.VendorPrecondition, "the contact is a Wix user, the site's owner or a contributor: take that role from them at Wix first, then delete the contact",
+	},
+	"FAILED_DELETE_CONTACT_AFTER_MEMBER_DELETION": {
+		errs.UnexpectedVendorAnswer, "Wix deleted the member but not the contact, and leaves it so: look at the contact at Wix before anything is tried again",
+	},
+}
+
+// explain reads Wix's error codes.
+func explain(response *vendorhttp.Response) *errs.Error {
+	var body errorBody
+	_ = json.Unmarshal(response.Body, &body) // of HTML, text or a wrong type nothing is read: the status decides
+	code := body.Details.ApplicationError.Code.String()
+	if known, ok := codes[code]; ok && known.message != "" {
+		return errs.New(known.reason, "%s", known.message)
+	}
+	reason := errs.FromVendorStatus(response.Status)
+	if known, ok := codes[code]; ok {
+		reason = known.reason
+	}
+	if message := body.text(); message != "" {
+		return errs.New(reason, "%s", message)
+	}
+	if response.Message() != "" { // plain text
+		return nil
+	}
+	switch reason {
+	case errs.VendorUnauthenticated:
+		return errs.New(reason, "Wix does not accept the API key")
+	case errs.VendorForbidden:
+		return errs.New(reason, "the API key lacks the permission for this, or belongs to another account than the site")
+	}
+	return nil
+}
+
+// text is the first sentence for people that the body has.
+func (b *errorBody) text() string {
+	var violations []string
+	for _, v := range b.Details.ValidationError.FieldViolations {
+		violations = append(violations, strings.TrimSpace(v.Field.String()+" "+v.Description.String()))
+	}
+	application := b.Details.ApplicationError
+	for _, text := range []string{b.Message.String(), application.Description.String(), strings.Join(violations, "; "), application.Code.String()} {
+		if strings.TrimSpace(text) != "" {
+			return text
+		}
+	}
+	return ""
+}
