@@ -41,6 +41,22 @@ var hostileIDs = []string{"%20", "a%2Fb", "..%2Fcontacts", "%2E%2E", "%2e", "a%3
 
 var providers = []provider{
 	{
+		slug: "freshsales", first: "70011223344", contacts: 33, unknown: "123456789", malformed: []string{"abc", "0", "-1", "1.5", "01"},
+		path: "/crm/sales/api/contacts/{id}", deleteCalls: []string{"DELETE /crm/sales/api/contacts/{id}"}, deleteBody: `true`,
+	},
+	{
+		slug: "insightly", first: "312345001", contacts: 37, unknown: "123456789", malformed: []string{"abc", "0", "-1", "1.5", "01"},
+		path: "/v3.1/Contacts/{id}", deleteCalls: []string{"DELETE /v3.1/Contacts/{id}"},
+	},
+	{
+		slug: "planhat", first: "659cfd00e3f4051627000001", contacts: 38, unknown: "00000000e3f4051627ffffff", malformed: []string{"abc", "1", "659cfd00e3f405162700000", "659cfd00e3f40516270000011", "659cfd00e3f405162700000g", "extid-1"},
+		path: "/endusers/{id}", deleteCalls: []string{"DELETE /endusers/{id}"}, deleteBody: `{"n":1,"ok":1,"deletedCount":1}`,
+	},
+	{
+		slug: "wix", first: "3f2c1a10-0000-4000-8000-000000000001", contacts: 34, unknown: "00000000-0000-4000-8000-00000000ffff", malformed: []string{"abc", "1", "3f2c1a10-0000-4000-8000-00000000000", "3f2c1a10000040008000000000000001", "{3f2c1a10-0000-4000-8000-000000000001}"},
+		path: "/contacts/v4/contacts/{id}", deleteCalls: []string{"DELETE /contacts/v4/contacts/{id}"}, deleteBody: `{}`,
+	},
+	{
 		slug: "zendesksell", first: "400001", contacts: 38, unknown: "123456789", malformed: []string{"abc", "0", "-1", "1.5", "01"},
 		path: "/v2/contacts/{id}", deleteCalls: []string{"GET /v2/contacts/{id}", "DELETE /v2/contacts/{id}"},
 	},

@@ -254,10 +254,9 @@ func (c *client) control(slug, method, path, body string) []byte {
 	return data
 }
 
-func (c *client) reset(slug string)         { c.control(slug, http.MethodPost, "/reset", "") }
-func (c *client) forgetCalls(slug string)   { c.control(slug, http.MethodDelete, "/calls", "") }
-func (c *client) fault(slug, fault string)  { c.control(slug, http.MethodPost, "/faults", fault) }
-func (c *client) switches(slug, set string) { c.control(slug, http.MethodPut, "/switches", set) }
+func (c *client) reset(slug string)        { c.control(slug, http.MethodPost, "/reset", "") }
+func (c *client) forgetCalls(slug string)  { c.control(slug, http.MethodDelete, "/calls", "") }
+func (c *client) fault(slug, fault string) { c.control(slug, http.MethodPost, "/faults", fault) }
 
 // lockedBuffer collects a process's output while tests read it.
 type lockedBuffer struct {

@@ -34,6 +34,13 @@ func NewCall(provider Provider, method string, credentials json.RawMessage, base
 	return call
 }
 
+// WithRevision gives the account a revision, without which caches keep nothing.
+// It is for tests; the host sets its own.
+func (c *Call) WithRevision(revision string) *Call {
+	c.account.Revision = revision
+	return c
+}
+
 func newCall(provider *Provider, pool *vendorhttp.Pool, log hclog.Logger, context *providerv1.CallContext) *Call {
 	call := &Call{account: context.GetAccount(), pool: pool, log: log.With("account_id", context.GetAccount().GetId(), "request_id", context.GetRequestId())}
 	for _, p := range context.GetRemoteQuery() {

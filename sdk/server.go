@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -165,7 +166,7 @@ func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckC
 		return nil, errs.New(errs.Unsupported, "%s offers no way to check a connection", s.provider.DisplayName)
 	}
 	if err := s.provider.CheckConnection(ctx, s.call(request.GetCall())); err != nil {
-		return nil, err
+		return nil, notARecord(err)
 	}
 	return &providerv1.CheckConnectionResponse{}, nil
 }
@@ -183,6 +184,18 @@ func (s *server) Shutdown(ctx context.Context, _ *providerv1.ShutdownRequest) (*
 	case <-ctx.Done():
 	}
 	return &providerv1.ShutdownResponse{}, nil
+}
+
+// notARecord keeps a vendor's 404 from reading as "no such record" where no
+// record was asked for: there it is the vendor's address that is wrong.
+func notARecord(err error) error {
+	var e *errs.Error
+	if !errors.As(err, &e) || e.Reason != errs.RecordNotFound {
+		return err
+	}
+	rejected := *e
+	rejected.Reason = errs.VendorRejected
+	return &rejected
 }
 
 func contextEnded(err error) bool {
@@ -206,7 +219,7 @@ func (s *server) ListContacts(ctx context.Context, request *crmv1.ListContactsRe
 	call := s.call(request.GetCall())
 	page, err := list.Do(ctx, call, ListQuery{PageSize: size, PageToken: request.GetPageToken()})
 	if err != nil {
-		return nil, err
+		return nil, notARecord(err)
 	}
 	response := &crmv1.ListContactsResponse{NextPageToken: page.Next, Result: call.result(request.GetCall().GetWantVendorAnswer())}
 	for i := range page.Records {

@@ -78,34 +78,41 @@ func explain(response *vendorhttp.Response) *errs.Error {
 	var body struct {
 		Login vendorjson.Text `json:"login"`
 	}
-	if response.Decode(&body) != nil || body.Login.String() != "failed" {
-		return nil // empty, HTML or the usual body: the status decides
+	if response.Decode(&body) == nil && body.Login.String() == "failed" {
+		return errs.New(errs.VendorUnauthenticated, "%s", response.Message())
 	}
-	return errs.New(errs.VendorUnauthenticated, "%s", response.Message())
+	return nil // empty, HTML or the usual body: the status decides
 }
 
 // refusal is the error in a 2xx answer whose body is one of the vendor's error
 // bodies; nil for every other answer. None is on record, but a success that is
 // none must not pass for a deleted contact.
 func refusal(response *vendorhttp.Response) error {
-	reason := errs.VendorUnauthenticated
-	if explain(response) == nil {
-		var body struct {
-			Errors struct {
-				Code    vendorjson.Text `json:"code"`
-				Message json.RawMessage `json:"message"`
-			} `json:"errors"`
-		}
-		if response.Decode(&body) != nil {
-			return nil
-		}
-		if message := string(body.Errors.Message); body.Errors.Code.String() == "" && (message == "" || message == "null") {
-			return nil
-		}
-		code, _ := strconv.Atoi(body.Errors.Code.String()) // zero is an unexpected answer
-		reason = errs.FromVendorStatus(code)
+	var body struct {
+		Errors struct {
+			Code    vendorjson.Text `json:"code"`
+			Message json.RawMessage `json:"message"`
+		} `json:"errors"`
 	}
-	return response.Error(reason, "Freshsales answered %d with an error: %s", response.Status, response.Message())
+	_ = response.Decode(&body) // true, a list, a text: no error body
+	const text = "Freshsales answered %d with an error: %s"
+	if e := explain(response); e != nil {
+		return response.Error(e.Reason, text, response.Status, response.Message())
+	}
+	code, message := body.Errors.Code.String(), string(body.Errors.Message)
+	if code == "" && (message == "" || message == "null") {
+		return nil
+	}
+	status, _ := strconv.Atoi(code) // zero is an unexpected answer
+	return response.Error(errs.FromVendorStatus(status), text, response.Status, response.Message())
+}
+
+// unexpected is the error of a 2xx answer without what it should hold.
+func unexpected(response *vendorhttp.Response, what string) error {
+	if err := refusal(response); err != nil {
+		return err
+	}
+	return response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered without %s", what)
 }
 
 // rateLimit reads headers that live answers carry and the vendor's reference

@@ -37,7 +37,7 @@ type contact struct {
 	ID                         vendorjson.Text                  `json:"id"`
 	FirstName                  vendorjson.Text                  `json:"first_name"`
 	LastName                   vendorjson.Text                  `json:"last_name"`
-	DisplayName                vendorjson.Text                  `json:"display_name"` // the e-mail address of a nameless contact
+	DisplayName                vendorjson.Text                  `json:"display_name"` // the e-mail address where there is no name
 	JobTitle                   vendorjson.Text                  `json:"job_title"`
 	OwnerID                    vendorjson.Text                  `json:"owner_id"`
 	SalesAccounts              vendorjson.List[salesAccount]    `json:"sales_accounts"`
@@ -131,9 +131,6 @@ func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk
 	if err != nil {
 		return page, err
 	}
-	if err := refusal(response); err != nil {
-		return page, err
-	}
 	var body struct {
 		Contacts []json.RawMessage `json:"contacts"`
 		Meta     json.RawMessage   `json:"meta"`
@@ -142,7 +139,7 @@ func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk
 		return page, err
 	}
 	if body.Contacts == nil {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered a list without contacts")
+		return page, unexpected(response, "a list of contacts")
 	}
 	if len(body.Contacts) > at.Size {
 		return page, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered %d contacts to a request for %d", len(body.Contacts), at.Size)
@@ -187,16 +184,13 @@ func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, e
 	if err != nil {
 		return nil, err
 	}
-	if err := refusal(response); err != nil {
-		return nil, err
-	}
 	var body envelope
 	if err := response.Decode(&body); err != nil {
 		return nil, err
 	}
 	record, err := body.contact()
 	if err != nil {
-		return nil, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered without a contact")
+		return nil, unexpected(response, "a contact")
 	}
 	if record.IsDeleted {
 		// The bin keeps a record for 90 days, and a GET may still show it.

@@ -81,9 +81,6 @@ func readViews(ctx context.Context, send func(context.Context, vendorhttp.Reques
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := refusal(response); err != nil {
-		return nil, nil, err
-	}
 	var body struct {
 		Filters *vendorjson.List[view] `json:"filters"`
 	}
@@ -91,7 +88,7 @@ func readViews(ctx context.Context, send func(context.Context, vendorhttp.Reques
 		return nil, nil, err
 	}
 	if body.Filters == nil {
-		return nil, nil, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered without a list of views")
+		return nil, nil, unexpected(response, "a list of views")
 	}
 	return *body.Filters, response, nil
 }

@@ -2,28 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk"
 	kit "github.com/unicrm/unicrm/sdk/emulator"
 	"github.com/unicrm/unicrm/sdk/errs"
 	"github.com/unicrm/unicrm/sdk/providertest"
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
-
-// remembered gives the call's account the revision that a host sends with it
-// and that sdk.NewCall has no way to set; without one nothing is cached.
-func remembered(call *sdk.Call, revision string) *sdk.Call {
-	account := (*providerv1.Account)(reflect.ValueOf(call).Elem().FieldByName("account").UnsafePointer())
-	account.Revision = revision
-	return call
-}
 
 // paths are what the emulator was asked for, below /contacts.
 func paths(k *providertest.Kit) []string {
@@ -72,7 +62,7 @@ func TestTheViewIsLookedForOnceForAnAccount(t *testing.T) {
 	k := start(t, nil)
 	list := func(revision string) {
 		t.Helper()
-		_, err := listContacts(providertest.Context(t), remembered(k.Call(t), revision), sdk.ListQuery{PageSize: 5})
+		_, err := listContacts(providertest.Context(t), k.Call(t).WithRevision(revision), sdk.ListQuery{PageSize: 5})
 		require.NoError(t, err)
 	}
 	list("1")
@@ -88,7 +78,7 @@ func TestTheViewIsLookedForOnceForAnAccount(t *testing.T) {
 func TestAViewThatIsNoMoreIsLookedForAgain(t *testing.T) {
 	k := start(t, nil)
 	list := func() error {
-		_, err := listContacts(providertest.Context(t), remembered(k.Call(t), "1"), sdk.ListQuery{PageSize: 5})
+		_, err := listContacts(providertest.Context(t), k.Call(t).WithRevision("1"), sdk.ListQuery{PageSize: 5})
 		return err
 	}
 	require.NoError(t, list())
@@ -108,7 +98,7 @@ func TestAViewThatIsNoMoreIsLookedForAgain(t *testing.T) {
 func TestAViewThatNeverComesBackIsLookedForOnlyOnce(t *testing.T) {
 	k := start(t, nil)
 	list := func() error {
-		_, err := listContacts(providertest.Context(t), remembered(k.Call(t), "1"), sdk.ListQuery{PageSize: 5})
+		_, err := listContacts(providertest.Context(t), k.Call(t).WithRevision("1"), sdk.ListQuery{PageSize: 5})
 		return err
 	}
 	require.NoError(t, list())
@@ -124,7 +114,7 @@ func TestAViewThatNeverComesBackIsLookedForOnlyOnce(t *testing.T) {
 }
 
 func TestADocumentedUnknownViewIsReplaced(t *testing.T) {
-	call := remembered(vendor(t, "contacts_list_unknown_view", "contacts_filters", "contacts_list_include"), t.Name())
+	call := vendor(t, "contacts_list_unknown_view", "contacts_filters", "contacts_list_include").WithRevision(t.Name())
 	viewIDs.Put(call, allContactsName, unknown)
 	page, err := listContacts(providertest.Context(t), call, sdk.ListQuery{PageSize: 25})
 	require.NoError(t, err)
@@ -134,11 +124,11 @@ func TestADocumentedUnknownViewIsReplaced(t *testing.T) {
 func TestOtherFailuresDoNotForgetTheView(t *testing.T) {
 	k := start(t, nil)
 	for _, status := range []int{403, 429, 500} {
-		_, err := listContacts(providertest.Context(t), remembered(k.Call(t), "1"), sdk.ListQuery{PageSize: 5})
+		_, err := listContacts(providertest.Context(t), k.Call(t).WithRevision("1"), sdk.ListQuery{PageSize: 5})
 		require.NoError(t, err)
 		k.Emulator.ForgetCalls()
 		require.NoError(t, k.Emulator.Inject(kit.Match{Path: "*/view/*"}, answer(status, ""), 1))
-		_, err = listContacts(providertest.Context(t), remembered(k.Call(t), "1"), sdk.ListQuery{PageSize: 5})
+		_, err = listContacts(providertest.Context(t), k.Call(t).WithRevision("1"), sdk.ListQuery{PageSize: 5})
 		require.Error(t, err)
 		assert.Equal(t, []string{"view/70008880002"}, paths(k))
 	}

@@ -167,11 +167,13 @@ func aboutSpace(err error) error {
 	return &corrected
 }
 
-// isRefusal tells whether the vendor refused the request with an error of a
-// kind.
-func isRefusal(err error, code, name string) bool {
+// refusal is err when it is the vendor's refusal of a kind, else nil.
+func refusal(err error, code, name string) *errs.Error {
 	var e *errs.Error
 	var body errorBody
-	return errors.As(err, &e) && e.Reason == errs.VendorRejected && e.Vendor != nil &&
-		json.Unmarshal(e.Vendor.Body, &body) == nil && body.has(code, name)
+	if !errors.As(err, &e) || e.Reason != errs.VendorRejected || e.Vendor == nil ||
+		json.Unmarshal(e.Vendor.Body, &body) != nil || !body.has(code, name) {
+		return nil
+	}
+	return e
 }

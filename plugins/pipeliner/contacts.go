@@ -202,11 +202,9 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 		return nil, err
 	}
 	response, err := ask(ctx, client, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"Contacts", id}})
-	if isRefusal(err, "40000", "ERROR_ENTITY_VALIDATION") {
+	if e := refusal(err, "40000", "ERROR_ENTITY_VALIDATION"); e != nil {
 		// Nothing was sent that could be invalid: it is the record, by
 		// is_delete_protected or a rule of the space, that must not go.
-		var e *errs.Error
-		errors.As(err, &e)
 		refused := *e
 		refused.Reason = errs.VendorPrecondition
 		return nil, &refused
@@ -245,7 +243,7 @@ func askExpanded(ctx context.Context, call *sdk.Call, client *vendorhttp.Client,
 	plain := request
 	request.Query = append(slices.Clone(request.Query), vendorhttp.Param{Name: "expand", Value: expanded})
 	response, err := ask(ctx, client, request)
-	if !isRefusal(err, "117", "ERROR_PARAMETER_INVALID") {
+	if refusal(err, "117", "ERROR_PARAMETER_INVALID") == nil {
 		return response, err
 	}
 	call.Log().Warn("asking again without expand", "cause", err)

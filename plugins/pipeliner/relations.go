@@ -76,7 +76,7 @@ func (t *tagRelation) UnmarshalJSON(data []byte) error {
 	row := members(data)
 	if row == nil {
 		var uri reference
-		_ = json.Unmarshal(data, &uri)
+		_ = uri.UnmarshalJSON(data)
 		if uri.collection == "Tags" { // and not TagRelations
 			t.tag.ID = uri.id
 		}
@@ -84,9 +84,7 @@ func (t *tagRelation) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var tag reference
-	if raw, ok := row["tag"]; ok {
-		_ = json.Unmarshal(raw, &tag)
-	}
+	_ = tag.UnmarshalJSON(row["tag"])
 	t.tag = crm.Tag{ID: tag.id, Name: tag.name}
 	if t.tag.ID == nil {
 		t.tag.ID = text(row["tag_id"]).Ptr()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -86,41 +87,35 @@ var codes = map[string]struct {
 // explain reads Wix's error codes.
 func explain(response *vendorhttp.Response) *errs.Error {
 	var body errorBody
-	_ = json.Unmarshal(response.Body, &body) // of HTML, text or a wrong type nothing is read: the status decides
+	_ = json.Unmarshal(response.Body, &body) // HTML, text or a wrong type tell nothing: the status decides
 	code := body.Details.ApplicationError.Code.String()
-	if known, ok := codes[code]; ok && known.message != "" {
-		return errs.New(known.reason, "%s", known.message)
+	known, ok := codes[code]
+	if !ok {
+		known.reason = errs.FromVendorStatus(response.Status)
 	}
-	reason := errs.FromVendorStatus(response.Status)
-	if known, ok := codes[code]; ok {
-		reason = known.reason
+	for _, message := range []string{known.message, response.Message(), body.detail()} {
+		if message != "" {
+			return errs.New(known.reason, "%s", message)
+		}
 	}
-	if message := body.text(); message != "" {
-		return errs.New(reason, "%s", message)
-	}
-	if response.Message() != "" { // plain text
+	switch known.reason {
+	case errs.VendorUnauthenticated:
+		return errs.New(known.reason, "Wix does not accept the API key")
+	case errs.VendorForbidden:
+		return errs.New(known.reason, "the API key lacks the permission for this, or belongs to another account than the site")
+	case errs.VendorPrecondition:
+		return errs.New(known.reason, "the contact's state at Wix forbids this: look whether it is a site member, a subscriber or a Wix user")
+	default:
 		return nil
 	}
-	switch reason {
-	case errs.VendorUnauthenticated:
-		return errs.New(reason, "Wix does not accept the API key")
-	case errs.VendorForbidden:
-		return errs.New(reason, "the API key lacks the permission for this, or belongs to another account than the site")
-	}
-	return nil
 }
 
-// text is the first sentence for people that the body has.
-func (b *errorBody) text() string {
+// detail is what the body says beside its message.
+func (b *errorBody) detail() string {
 	var violations []string
 	for _, v := range b.Details.ValidationError.FieldViolations {
 		violations = append(violations, strings.TrimSpace(v.Field.String()+" "+v.Description.String()))
 	}
 	application := b.Details.ApplicationError
-	for _, text := range []string{b.Message.String(), application.Description.String(), strings.Join(violations, "; "), application.Code.String()} {
-		if strings.TrimSpace(text) != "" {
-			return text
-		}
-	}
-	return ""
+	return strings.TrimSpace(cmp.Or(application.Description.String(), strings.Join(violations, "; "), application.Code.String()))
 }

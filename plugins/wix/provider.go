@@ -30,7 +30,7 @@ var provider = sdk.Provider{
 				"api_key": {
 					"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "writeOnly": true,
 					"title": "API key",
-					"description": "Made by the account's owner or co-owner in the API Keys Manager, manage.wix.com/account/api-keys, with the permissions to manage contacts and members. Without Bearer."
+					"description": "Made by the account's owner or co-owner in the API Keys Manager, manage.wix.com/account/api-keys, with the permission to manage contacts. Without Bearer in front."
 				},
 				"site_id": {
 					"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
@@ -59,8 +59,8 @@ var provider = sdk.Provider{
 	},
 }
 
-// checkConnection reads one contact, which needs no permission that nothing
-// else here needs.
+// checkConnection reads one contact, which needs the same permission as the
+// rest.
 func checkConnection(ctx context.Context, call *sdk.Call) error {
 	client, err := newClient(call)
 	if err != nil {

@@ -48,7 +48,7 @@ type errorBody struct {
 func explain(response *vendorhttp.Response) *errs.Error {
 	var body errorBody
 	if response.Decode(&body) != nil || len(body.Errors) == 0 {
-		return nil // empty, HTML or plain text: the status decides
+		return nil //nolint:nilerr // empty, HTML or plain text: the status decides
 	}
 	var messages []string
 	for _, entry := range body.Errors {

@@ -87,7 +87,7 @@ func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk
 	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
 		return page, err
 	}
-	if at.Page < 1 || at.Size < 1 || at.Size > 100 {
+	if at.Page < 1 || at.Size < 1 || at.Size > query.PageSize {
 		return page, sdk.ErrPageToken
 	}
 	client, err := newClient(call)

@@ -79,24 +79,27 @@ func (p *Pool) Client(vendor Vendor, options Options) (*Client, error) {
 // remote_query, and its answer is what the raw format shows. The last Main
 // call of a method counts. A non-2xx answer is an error.
 func (c *Client) Main(ctx context.Context, request Request) (*Response, error) {
-	response, err := c.send(ctx, request, c.options.RemoteQuery)
+	response, resent, err := c.send(ctx, request, c.options.RemoteQuery)
 	if response != nil {
 		c.main = response
 	}
+	c.deleteResent = resent
 	return response, err
 }
 
 // Side sends a request beside the main one, such as a look-up of names. A
 // non-2xx answer is an error; whether that matters is the provider's to say.
 func (c *Client) Side(ctx context.Context, request Request) (*Response, error) {
-	return c.send(ctx, request, nil)
+	response, _, err := c.send(ctx, request, nil)
+	return response, err
 }
 
 // MainResponse is the answer to the last Main call, nil before one.
 func (c *Client) MainResponse() *Response { return c.main }
 
-// DeleteResent tells whether a DELETE was sent a second time because the
-// connection broke after the first: a "not found" then means that it is gone.
+// DeleteResent tells whether the last Main call was a DELETE that was sent a
+// second time because the connection broke after the first: a "not found" then
+// means that it is gone.
 func (c *Client) DeleteResent() bool { return c.deleteResent }
 
 // PageLink takes the query of a next-page link, having made sure that the
@@ -121,53 +124,59 @@ func (c *Client) PageLink(link string) (url.Values, error) {
 //   - it provably was not sent (no connection): any method;
 //   - 429, or 503 with Retry-After, when the wait fits the deadline;
 //   - the connection broke after it was written: a read, and a DELETE once.
-func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param) (*Response, error) {
+//
+// resent tells whether a DELETE went out again by the last of these.
+func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param) (_ *Response, resent bool, _ error) {
 	target, err := request.url(c.origin, remoteQuery)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	body, err := request.encodeBody()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for try := 0; ; try++ {
 		response, written, err := c.try(ctx, &request, target, body)
-		wait, again := time.Duration(0), false
+		wait, again, broke := time.Duration(0), false, false
+		var ours *errs.Error
 		switch {
 		case err == nil && response.OK():
-			return response, nil
+			return response, resent, nil
 		case err == nil:
 			wait, again = c.retryWait(response, try)
-			err = c.explain(response)
-		default:
-			var ours *errs.Error
-			switch {
-			case errors.As(err, &ours):
-				return response, err
-			case ctx.Err() != nil:
-				return nil, c.timeIsUp(ctx, &request, written || c.deleteResent)
-			case !written && !c.deleteResent:
-				wait, again = c.pool.backoff(try), true
-				err = c.unreachable(err)
-			case request.readOnly():
-				wait, again = c.pool.backoff(try), true
-				err = c.unreachable(err)
-			case request.Method == http.MethodDelete && !c.deleteResent:
-				c.deleteResent = true
-				wait, again = c.pool.backoff(try), true
-				err = c.outcomeUnknown(err)
-			default:
-				err = c.outcomeUnknown(err)
+			e := c.explain(response)
+			if again && e.RetryAfter == 0 && c.vendor.RetryWait != nil {
+				e.RetryAfter = wait // the provider read it elsewhere
 			}
+			err = e
+		case errors.As(err, &ours):
+		case ctx.Err() != nil:
+			return nil, resent, c.timeIsUp(ctx, &request, written || resent)
+		case request.readOnly(), !written && !resent:
+			wait, again = c.pool.backoff(try), true
+			err = c.unreachable(err)
+		default:
+			broke = true
+			wait, again = c.pool.backoff(try), request.Method == http.MethodDelete && !resent
+			err = c.outcomeUnknown(err)
 		}
 		if !again || try >= maxRetries || !sleep(ctx, wait) {
-			if c.deleteResent && (errs.Is(err, errs.VendorUnavailable) || errs.Is(err, errs.VendorRateLimited)) {
+			if again && errors.Is(ctx.Err(), context.Canceled) {
+				return nil, resent, ctx.Err()
+			}
+			if resent && saysNothing(err) {
 				err = c.outcomeUnknown(err) // the first DELETE may have taken effect
 			}
-			return response, err
+			return response, resent, err
 		}
+		resent = resent || broke
 		c.options.Log.Debug("sending again", "method", request.Method, "try", try+2, "after", wait, "cause", err)
 	}
+}
+
+// saysNothing tells whether an answer leaves open what is with the record.
+func saysNothing(err error) bool {
+	return errs.Is(err, errs.VendorUnavailable) || errs.Is(err, errs.VendorRateLimited) || errs.Is(err, errs.UnexpectedVendorAnswer)
 }
 
 // try sends once. written tells whether any of the request may have reached
@@ -223,12 +232,13 @@ func (c *Client) try(ctx context.Context, request *Request, target *url.URL, bod
 	return response, true, nil
 }
 
-func (c *Client) explain(response *Response) error {
+func (c *Client) explain(response *Response) *errs.Error {
 	if response.Status >= 300 && response.Status < 400 {
 		return response.Error(errs.UnexpectedVendorAnswer, "%s answered %d with a redirect that is not followed", c.vendor.Name, response.Status)
 	}
 	if c.vendor.Explain != nil {
 		if e := c.vendor.Explain(response); e != nil {
+			e := new(*e) // it may be shared between calls
 			if e.Vendor == nil {
 				attached := response.Error(e.Reason, "%s", e.Message)
 				e.Vendor, e.RateLimit = attached.Vendor, attached.RateLimit

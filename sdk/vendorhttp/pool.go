@@ -11,6 +11,7 @@ package vendorhttp
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -43,10 +44,14 @@ func NewPool(allowedHosts []string, userAgent string) *Pool {
 	transport.IdleConnTimeout = 60 * time.Second
 	transport.TLSHandshakeTimeout = 10 * time.Second
 	transport.MaxResponseHeaderBytes = 1 << 20
+	// One connection carries one call at a time: when it breaks, no other
+	// customer's write is in doubt with it.
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	return &Pool{
 		http: &http.Client{
-			Transport:     transport,
+			Transport:     once{transport},
 			CheckRedirect: checkRedirect,
 		},
 		allowedHosts: allowedHosts,
@@ -57,6 +62,23 @@ func NewPool(allowedHosts []string, userAgent string) *Pool {
 
 // Close ends the idle connections.
 func (p *Pool) Close() { p.http.CloseIdleConnections() }
+
+// once sends each request once. http.Transport by itself sends some again when
+// a kept connection breaks, uncounted: reads, and writes with an idempotency
+// key. It does so only with a body that it can have anew.
+type once struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != "" {
+		r = r.WithContext(r.Context()) // a copy: the caller's must stay as it is
+		r.GetBody = nil
+		if r.Body == nil {
+			r.Body = io.NopCloser(strings.NewReader("")) // goes out as no body at all
+		}
+	}
+	return t.Transport.RoundTrip(r)
+}
 
 // checkRedirect follows a redirect only for a read, only to the very origin of
 // the first request. Anything else would either carry credentials to a place

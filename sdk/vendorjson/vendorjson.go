@@ -55,7 +55,7 @@ func (l *List[T]) UnmarshalJSON(data []byte) error {
 	*l = nil
 	var elements []json.RawMessage
 	if json.Unmarshal(data, &elements) != nil {
-		return nil
+		return nil //nolint:nilerr // what is no array reads as an empty one
 	}
 	for _, element := range elements {
 		var value T
@@ -98,7 +98,7 @@ func Time(text Text, layouts ...string) *time.Time {
 	}
 	for _, layout := range layouts {
 		if parsed, err := time.Parse(layout, trimmed); err == nil {
-			if parsed.Year() < 1 || parsed.Year() > 9999 {
+			if parsed.Year() <= 1 || parsed.Year() > 9999 { // year 1 is .NET's way of saying "never"
 				return nil
 			}
 			utc := parsed.UTC()

@@ -160,7 +160,16 @@ func Describe(ctx context.Context, path string) (*Plugin, error) {
 	return newPlugin(absolute, manifest)
 }
 
+// slugPattern is what a slug may be: it becomes a folder and part of URLs.
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
 func newPlugin(path string, m *unified.Manifest) (*Plugin, error) {
+	if !slugPattern.MatchString(m.Slug) {
+		return nil, fmt.Errorf("its slug %q is not lower-case letters, digits and hyphens", m.Slug)
+	}
+	if _, err := semver.StrictNewVersion(m.Version); err != nil {
+		return nil, fmt.Errorf("its version %q is not semantic: %w", m.Version, err)
+	}
 	if want := wire.BinaryPrefix + m.Slug; filepath.Base(path) != want {
 		return nil, fmt.Errorf("it says that it is %q, so its file must be called %s", m.Slug, want)
 	}
