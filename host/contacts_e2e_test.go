@@ -49,6 +49,10 @@ var providers = []provider{
 		path: "/v3.1/Contacts/{id}", deleteCalls: []string{"DELETE /v3.1/Contacts/{id}"},
 	},
 	{
+		slug: "pipeliner", first: "01900000-0328-fe7a-769f-715e471bd25f", contacts: 36, unknown: "00000000-0000-4000-8000-00000000ffff", malformed: []string{"abc", "1", "01a2b3c4-1111-4222-8333-0123456789a", "01a2b3c4-1111-4222-8333-0123456789abc"},
+		path: "/api/v100/rest/spaces/em_Demo/entities/Contacts/{id}", deleteCalls: []string{"DELETE /api/v100/rest/spaces/em_Demo/entities/Contacts/{id}"}, deleteBody: `{"success":true,"data":"{id}"}`,
+	},
+	{
 		slug: "planhat", first: "659cfd00e3f4051627000001", contacts: 38, unknown: "00000000e3f4051627ffffff", malformed: []string{"abc", "1", "659cfd00e3f405162700000", "659cfd00e3f40516270000011", "659cfd00e3f405162700000g", "extid-1"},
 		path: "/endusers/{id}", deleteCalls: []string{"DELETE /endusers/{id}"}, deleteBody: `{"n":1,"ok":1,"deletedCount":1}`,
 	},

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -128,7 +131,8 @@ func TestTheKeyGoesRawWithExactlyOneIDHeader(t *testing.T) {
 
 	got = nil
 	for _, context := range []map[string]any{
-		{"api_key": apiKey}, {"api_key": apiKey, "site_id": "", "account_id": ""},
+		{"api_key": apiKey},
+		{"api_key": apiKey, "site_id": "", "account_id": ""},
 		{"api_key": apiKey, "site_id": siteID, "account_id": siteID},
 		{"api_key": 7, "site_id": siteID},
 	} {
@@ -148,5 +152,30 @@ func TestAnAccountLevelKey(t *testing.T) {
 		} else {
 			providertest.RequireReason(t, err, reason)
 		}
+	}
+}
+
+func TestTheSchemaTakesAKeyWithOneID(t *testing.T) {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(provider.Authentication[0].Schema))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource("schema.json", document))
+	schema, err := compiler.Compile("schema.json")
+	require.NoError(t, err)
+	takes := func(context map[string]any) bool { return schema.Validate(context) == nil }
+	assert.True(t, takes(map[string]any{"api_key": apiKey, "site_id": siteID}))
+	assert.True(t, takes(map[string]any{"api_key": apiKey, "account_id": strings.ToUpper(siteID)}))
+	for _, context := range []map[string]any{
+		{},
+		{"api_key": apiKey},
+		{"site_id": siteID},
+		{"api_key": apiKey, "site_id": siteID, "account_id": siteID},
+		{"api_key": "Bearer " + apiKey, "site_id": siteID},
+		{"api_key": apiKey + "\r\nX: y", "site_id": siteID},
+		{"api_key": apiKey, "site_id": siteID + "/"},
+		{"api_key": apiKey, "site_id": siteID, "client_id": siteID},
+		{"client_id": siteID, "client_secret": "x", "instance_id": siteID},
+	} {
+		assert.False(t, takes(context), "%v", context)
 	}
 }

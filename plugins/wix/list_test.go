@@ -59,9 +59,11 @@ func TestListEndsWhereItShould(t *testing.T) {
 			page, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 2, PageToken: sdk.EncodeToken(position{Offset: c.from, Limit: 2})})
 			require.NoError(t, err)
 			assert.Len(t, page.Records, c.got)
-			var next position
-			require.NoError(t, sdk.DecodeToken(page.Next, &next))
-			assert.Equal(t, c.to, next.Offset)
+			want := ""
+			if c.to > 0 {
+				want = sdk.EncodeToken(position{Offset: c.to, Limit: 2})
+			}
+			assert.Equal(t, want, page.Next)
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -204,6 +206,9 @@ func (c *Client) try(ctx context.Context, request *Request, target *url.URL, bod
 	}
 	for _, header := range []http.Header{c.vendor.Header, request.Header} {
 		for name, values := range header {
+			if slices.ContainsFunc(values, hasControl) {
+				return nil, false, errs.New(errs.InvalidParameter, "the account's credentials cannot be sent in the header %s: they hold a line end or another control character", name)
+			}
 			req.Header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
@@ -230,6 +235,12 @@ func (c *Client) try(ctx context.Context, request *Request, target *url.URL, bod
 		response.RateLimit = c.vendor.RateLimit(answer.Header)
 	}
 	return response, true, nil
+}
+
+// hasControl tells whether a text cannot stand in a header. net/http would say
+// so only after the fact, like a connection that could not be made.
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f })
 }
 
 func (c *Client) explain(response *Response) *errs.Error {

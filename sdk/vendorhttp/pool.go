@@ -15,6 +15,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,7 +79,15 @@ func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
 			r.Body = io.NopCloser(strings.NewReader("")) // goes out as no body at all
 		}
 	}
-	return t.Transport.RoundTrip(r)
+	answer, err := t.Transport.RoundTrip(r)
+	if err == nil {
+		// http.Client would make an error of a Location that it cannot read,
+		// which looks like a connection that broke.
+		if _, bad := r.URL.Parse(answer.Header.Get("Location")); bad != nil {
+			answer.Header.Del("Location")
+		}
+	}
+	return answer, err
 }
 
 // checkRedirect follows a redirect only for a read, only to the very origin of
@@ -104,7 +114,7 @@ type origin struct {
 func (p *Pool) newOrigin(base, override string) (origin, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return origin{}, fmt.Errorf("%q is not a URL with a host and a path", base)
+		return origin{}, errors.New("it is not a URL with a host and a path") // not shown: people paste keys into the wrong box
 	}
 	if override != "" {
 		o, err := ParseBaseURL(override)
@@ -128,10 +138,17 @@ func ParseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("base_url must be http:// or https:// and a host")
 	case u.User != nil:
 		return nil, errors.New("base_url must not hold a user or password")
+	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
+		return nil, errors.New("base_url has a port that is not between 1 and 65535")
 	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.ForceQuery, u.Fragment != "":
 		return nil, errors.New("base_url must be scheme://host[:port] without a path, query or fragment")
 	}
 	return u, nil
+}
+
+func validPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // CheckHost tells whether a URL is https at an allowed host on the default port.
@@ -145,7 +162,7 @@ func (p *Pool) CheckHost(u *url.URL) error {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	for _, allowed := range p.allowedHosts {
 		if suffix, wild := strings.CutPrefix(allowed, "*."); wild {
-			if label, ok := strings.CutSuffix(host, "."+suffix); ok && label != "" {
+			if labels, ok := strings.CutSuffix(host, "."+suffix); ok && !slices.Contains(strings.Split(labels, "."), "") {
 				return nil
 			}
 		} else if host == allowed {

@@ -38,6 +38,8 @@ type instant = time.Time
 type seen struct {
 	method, uri, body string
 	header            http.Header
+	length            int64
+	encoding          []string
 }
 
 // step is what becomes of one request. A nil step refuses the connection.
@@ -118,7 +120,7 @@ func (v *scripted) serve(conn net.Conn) {
 			return
 		}
 		v.mu.Lock()
-		v.seen = append(v.seen, seen{method: r.Method, uri: r.RequestURI, body: string(body), header: r.Header})
+		v.seen = append(v.seen, seen{method: r.Method, uri: r.RequestURI, body: string(body), header: r.Header, length: r.ContentLength, encoding: r.TransferEncoding})
 		v.times = append(v.times, time.Now())
 		s := v.next()
 		v.mu.Unlock()

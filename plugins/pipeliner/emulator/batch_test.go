@@ -20,8 +20,12 @@ func TestBatchModifyCreatesAndUpdates(t *testing.T) {
 
 func TestBatchRollsBackAllOrOnlyWhatFailed(t *testing.T) {
 	items := []any{
-		object{"id": contactID(0), "city": "Cork"}, object{"last_name": "No owner"}, object{"id": unknownID, "city": "x"},
-		object{"id": awkwardID(2), "city": "x"}, object{"owner_id": firstOwner, "last_name": "New"}, 7,
+		object{"id": contactID(0), "city": "Cork"},
+		object{"last_name": "No owner"},
+		object{"id": unknownID, "city": "x"},
+		object{"id": awkwardID(2), "city": "x"},
+		object{"owner_id": firstOwner, "last_name": "New"},
+		7,
 	}
 	for _, query := range []string{"", "?rollback-method=0"} {
 		c := start(t, 2, nil)

@@ -86,8 +86,10 @@ func (s *store) tag(n int, r *row, names []string) {
 	}
 }
 
-// seedAwkward makes the contacts that trip adapters; README.md names them.
-func seedAwkward(s *store) {
+// seedAwkward makes the contacts that trip adapters; README.md names them. They
+// are younger than the plain people, so that a list by creation ends with them.
+func seedAwkward(s *store, after int) {
+	youngest := kit.PersonAt(after).Created
 	gone := len(kit.Companies()) // the deleted account
 	people := []struct {
 		first, last string
@@ -110,7 +112,7 @@ func seedAwkward(s *store) {
 		}},
 	}
 	for i, p := range people {
-		at := kit.Epoch.Add(-time.Duration(len(people)-i) * time.Hour)
+		at := youngest.Add(time.Duration(i+1) * 24 * time.Hour)
 		r := s.put(contacts, makeID(awkwardIDs+i, contacts), at, at, "contact_type_id", makeID(typeIDs+1, contactTypes), "owner_id", firstOwner,
 			"unit_id", makeID(unitIDs, salesUnits), "first_name", p.first, "last_name", p.last, "email1", fmt.Sprintf("awkward%d@example.com", i+1))
 		p.change(r, 0x00e00000+i)

@@ -41,7 +41,7 @@ func seed(s *store, plain int) {
 		seedPerson(s, i)
 	}
 	if plain > 0 {
-		seedAwkward(s)
+		seedAwkward(s, plain)
 	}
 }
 

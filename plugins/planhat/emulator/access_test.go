@@ -61,10 +61,21 @@ func TestUnknownPathsAndMethodsAreNotFound(t *testing.T) {
 	s := start(t, 1, nil)
 	contact := s.contact(0)
 	for _, c := range [][2]string{
-		{"GET", "/"}, {"GET", "/notes"}, {"GET", "/activities"}, {"GET", "/Endusers"}, {"GET", "//endusers"},
-		{"DELETE", "/endusers"}, {"DELETE", "/endusers/"}, {"PATCH", "/endusers/" + contact}, {"POST", "/endusers/" + contact},
-		{"GET", "/endusers/" + contact + "/"}, {"GET", "/endusers/" + contact + "/x"}, {"GET", "/endusers//"},
-		{"PUT", "/customfields"}, {"POST", "/leancompanies"}, {"GET", "/leancompanies/1"},
+		{"GET", "/"},
+		{"GET", "/notes"},
+		{"GET", "/activities"},
+		{"GET", "/Endusers"},
+		{"GET", "//endusers"},
+		{"DELETE", "/endusers"},
+		{"DELETE", "/endusers/"},
+		{"PATCH", "/endusers/" + contact},
+		{"POST", "/endusers/" + contact},
+		{"GET", "/endusers/" + contact + "/"},
+		{"GET", "/endusers/" + contact + "/x"},
+		{"GET", "/endusers//"},
+		{"PUT", "/customfields"},
+		{"POST", "/leancompanies"},
+		{"GET", "/leancompanies/1"},
 	} {
 		assert.Equal(t, 404, s.call(c[0], c[1], "").status, "%v", c)
 	}

@@ -139,8 +139,10 @@ func TestNoRequestMakesTheServerFail(t *testing.T) {
 		"/endusers?sort=custom", "/endusers?sort=tags", "/endusers?sort=featured", "/endusers?sort=sharedNotificationsPrefs", "/endusers?sort=score&companyId=,,", "/endusers?%zz=1&;=2",
 		"/companies/x", "/users/x", "/customfields/x", "/leancompanies?status=%FF", "/endusers/" + s.contact(0), "/endusers/" + unknownID,
 	}
-	bodies := []string{"", "{", "[", "null", "1e999", `"x"`, "\x00\xff", `{"email":"\ud800"}`, `{"custom":{"a":1e400,"":null}}`, `[[]]`, `[{"_id":{}}]`, `[{"email":"z@example.com","custom":null,"tags":null}]`,
-		`{"email":"y@example.com","name":" ","custom":{"x":[[[]]]},"sharedNotificationsPrefs":null}`, `{"tags":[],"personas":null,"otherEmails":null}`}
+	bodies := []string{
+		"", "{", "[", "null", "1e999", `"x"`, "\x00\xff", `{"email":"\ud800"}`, `{"custom":{"a":1e400,"":null}}`, `[[]]`, `[{"_id":{}}]`, `[{"email":"z@example.com","custom":null,"tags":null}]`,
+		`{"email":"y@example.com","name":" ","custom":{"x":[[[]]]},"sharedNotificationsPrefs":null}`, `{"tags":[],"personas":null,"otherEmails":null}`,
+	}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
 		for _, path := range paths {
 			for _, body := range bodies {
