@@ -119,7 +119,7 @@ func (b errorBody) has(code, name string) bool {
 func explain(response *vendorhttp.Response) *errs.Error {
 	var body errorBody
 	if response.Decode(&body) != nil {
-		return nil // empty, HTML or plain text: the status decides
+		return nil //nolint:nilerr // empty, HTML or plain text: the status decides
 	}
 	if body.has("2006", "ERROR_UNKNOWN_TYPE") {
 		return errs.New(errs.PluginBug, "Pipeliner does not know the collection that the plugin asked for")
@@ -136,7 +136,7 @@ func explain(response *vendorhttp.Response) *errs.Error {
 func failure(response *vendorhttp.Response) *errs.Error {
 	var body errorBody
 	if json.Unmarshal(response.Body, &body) != nil {
-		return nil
+		return nil //nolint:nilerr // what is no JSON says nothing of success
 	}
 	if said := strings.ToLower(body.Success.String()); said != "false" && said != "0" {
 		return nil
@@ -173,7 +173,7 @@ func refusal(err error, code, name string) *errs.Error {
 	var body errorBody
 	if !errors.As(err, &e) || e.Reason != errs.VendorRejected || e.Vendor == nil ||
 		json.Unmarshal(e.Vendor.Body, &body) != nil || !body.has(code, name) {
-		return nil
+		return nil //nolint:nilerr // it is another kind of error
 	}
 	return e
 }

@@ -221,13 +221,12 @@ func (c *Client) try(ctx context.Context, request *Request, target *url.URL, bod
 	if err != nil {
 		return nil, true, fmt.Errorf("read the answer: %w", err)
 	}
+	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: data, secrets: c.options.Secrets}
 	if len(data) > MaxBody {
-		return nil, true, &errs.Error{
-			Reason:  errs.UnexpectedVendorAnswer,
-			Message: fmt.Sprintf("%s answered %d with more than %d MiB; ask for fewer records at once", c.vendor.Name, answer.StatusCode, MaxBody>>20),
-		}
+		tooLong := response.Error(errs.UnexpectedVendorAnswer, "%s answered %d with more than %d MiB; ask for fewer records at once", c.vendor.Name, answer.StatusCode, MaxBody>>20)
+		tooLong.Vendor.Body, tooLong.Vendor.Truncated = tooLong.Vendor.Body[:errs.MaxDetail], true
+		return nil, true, tooLong
 	}
-	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: data}
 	if len(answer.Status) > 4 {
 		response.Reason = answer.Status[4:]
 	}
@@ -252,7 +251,7 @@ func (c *Client) explain(response *Response) *errs.Error {
 			e := new(*e) // it may be shared between calls
 			if e.Vendor == nil {
 				attached := response.Error(e.Reason, "%s", e.Message)
-				e.Vendor, e.RateLimit = attached.Vendor, attached.RateLimit
+				e.Message, e.Vendor, e.RateLimit = attached.Message, attached.Vendor, attached.RateLimit
 				if e.RetryAfter == 0 {
 					e.RetryAfter = attached.RetryAfter
 				}
@@ -291,7 +290,7 @@ func (c *Client) timeIsUp(ctx context.Context, request *Request, written bool) e
 }
 
 func (c *Client) unreachable(err error) error {
-	return &errs.Error{Reason: errs.VendorUnavailable, Message: c.vendor.Name + " could not be reached: " + plainCause(err), Cause: err}
+	return &errs.Error{Reason: errs.VendorUnavailable, Message: c.vendor.Name + " could not be reached: " + c.options.Secrets.Text(plainCause(err)), Cause: err}
 }
 
 func (c *Client) outcomeUnknown(err error) error {

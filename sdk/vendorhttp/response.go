@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/redact"
 )
 
 // Response is a vendor's answer, read to its end.
@@ -23,6 +24,8 @@ type Response struct {
 	Body   []byte
 	// RateLimit is what the answer said of the vendor's limits, or nil.
 	RateLimit *errs.RateLimit
+
+	secrets *redact.Secrets
 }
 
 // OK tells whether the status is 2xx.
@@ -31,9 +34,10 @@ func (r *Response) OK() bool { return r.Status >= 200 && r.Status < 300 }
 // Empty tells whether the body is empty or only white space.
 func (r *Response) Empty() bool { return len(bytes.TrimSpace(r.Body)) == 0 }
 
-// Answer is the response in the form in which errors and results carry it.
+// Answer is the response in the form in which errors and results carry it,
+// the account's secrets struck out.
 func (r *Response) Answer() *errs.VendorAnswer {
-	return &errs.VendorAnswer{Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body}
+	return &errs.VendorAnswer{Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.secrets.Bytes(r.Body)}
 }
 
 // Decode reads the body as JSON into v. What does not fit is an
@@ -59,9 +63,11 @@ func (r *Response) JSON() json.RawMessage {
 	return quoted
 }
 
-// Error makes an error that this answer caused, with the answer attached.
+// Error makes an error that this answer caused, with the answer attached and
+// the account's secrets struck out.
 func (r *Response) Error(reason errs.Reason, format string, args ...any) *errs.Error {
 	e := errs.New(reason, format, args...)
+	e.Message = r.secrets.Text(e.Message)
 	e.Vendor = r.Answer()
 	e.RateLimit = r.RateLimit
 	if wait, ok := RetryAfter(r.Header, time.Now()); ok {
@@ -78,7 +84,8 @@ func shortJSONError(err error) string {
 var messageKeys = []string{"message", "Message", "msg", "errorMessage", "error_message", "error_description", "description", "detail", "details", "summary", "title", "error", "errors"}
 
 // Message looks through an error's body for the vendor's own sentence; it is
-// "" when there is none. HTML gives none.
+// "" when there is none. HTML gives none. Secrets are struck out before the
+// sentence is cut, which could otherwise leave half of one.
 func (r *Response) Message() string {
 	var value any
 	body := bytes.TrimSpace(r.Body)
@@ -86,17 +93,18 @@ func (r *Response) Message() string {
 		return ""
 	}
 	if json.Unmarshal(body, &value) == nil {
-		return clip(findMessage(value, 0))
+		return clip(r.secrets.Text(findMessage(value, 0)))
 	}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if looksLikeMarkup(body) || (media != "" && !strings.HasPrefix(media, "text/plain")) {
 		return ""
 	}
-	return clip(strings.TrimSpace(string(body)))
+	return clip(r.secrets.Text(string(body)))
 }
 
 func looksLikeMarkup(body []byte) bool {
-	return body[0] == '<' || bytes.Contains(bytes.ToLower(body[:min(len(body), 512)]), []byte("<html"))
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	return bytes.HasPrefix(body, []byte("<")) || bytes.Contains(bytes.ToLower(body[:min(len(body), 512)]), []byte("<html"))
 }
 
 func findMessage(value any, depth int) string {
@@ -105,7 +113,7 @@ func findMessage(value any, depth int) string {
 	}
 	switch v := value.(type) {
 	case string:
-		if looksLikeMarkup([]byte(v + " ")) {
+		if looksLikeMarkup([]byte(v)) {
 			return ""
 		}
 		return strings.TrimSpace(v)

@@ -28,10 +28,10 @@ func everything(err error) string {
 		return err.Error()
 	}
 	bare := *e
-	bare.Cause = nil
+	bare.Cause, bare.Vendor = nil, nil
 	text := fmt.Sprintf("%s %+v", err, bare)
 	if e.Vendor != nil {
-		text += fmt.Sprintf("%+v %s", *e.Vendor, e.Vendor.Body)
+		text += " " + e.Vendor.ContentType + " " + string(e.Vendor.Body)
 	}
 	return text
 }

@@ -56,13 +56,6 @@ type collection struct {
 	index map[string]int
 }
 
-func (c *collection) field(name string) *field {
-	if i, ok := c.index[name]; ok {
-		return &c.fields[i]
-	}
-	return nil
-}
-
 // header is what every record begins with. modified and created come from the
 // row; whether created can be given differs, so it is passed in.
 func header(createdWritable bool) []field {
