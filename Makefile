@@ -26,7 +26,7 @@ run: build ## build everything and run the sandbox
 	bin/unicrm sandbox
 
 test: build ## run all tests, with the race detector
-	go test -race -timeout 20m ./...
+	go test -race -parallel 6 -timeout 20m ./...
 
 generate: ## write anew what is generated from the .proto files
 	cd proto && $(PROTO_TOOL) buf generate

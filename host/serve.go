@@ -94,7 +94,7 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	for _, p := range plugins.Plugins() {
 		binaries = append(binaries, p.Binary)
 	}
-	h := &host{flags: flags, log: log, store: s, tokens: access.New(s), supervisor: supervisor.New(binaries, version, log)}
+	h := &host{flags: flags, log: log, store: s, tokens: access.New(s), supervisor: supervisor.New(binaries, supervisor.Options{HostVersion: version, Log: log})}
 	h.accounts = accounts.New(s, plugins, h.supervisor, allowBaseURLs)
 	handler, err := api.New(ctx, api.Config{
 		Store: s, Tokens: h.tokens, Accounts: h.accounts, Catalog: plugins, Providers: h.supervisor,

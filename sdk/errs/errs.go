@@ -29,6 +29,10 @@ type Reason = providerv1.Reason
 // bytes. A larger status can tear down the whole connection.
 const MaxDetail = 64 << 10
 
+// maxListed is how many fields or scopes an error names: with the lengths in
+// Status they leave room for the rest.
+const maxListed = 64
+
 // Error is a failure with its reason.
 type Error struct {
 	Reason  Reason
@@ -156,13 +160,19 @@ func Status(err error) error {
 		}
 		e = &Error{Reason: PluginBug, Message: err.Error()}
 	}
-	detail := &providerv1.Error{
-		Reason:        e.Reason,
-		Message:       cutText(e.Message, 4<<10),
-		MissingScopes: e.MissingScopes,
-		RateLimit:     e.RateLimit.Proto(),
+	message := e.Message
+	if strings.TrimSpace(message) == "" {
+		message = Rule(e.Reason).GetDoc()
 	}
-	for _, f := range e.Fields[:min(len(e.Fields), 100)] {
+	detail := &providerv1.Error{
+		Reason:    e.Reason,
+		Message:   cutText(message, 4<<10),
+		RateLimit: e.RateLimit.Proto(),
+	}
+	for _, scope := range e.MissingScopes[:min(len(e.MissingScopes), maxListed)] {
+		detail.MissingScopes = append(detail.MissingScopes, cutText(scope, 128))
+	}
+	for _, f := range e.Fields[:min(len(e.Fields), maxListed)] {
 		detail.Fields = append(detail.Fields, &providerv1.FieldViolation{Field: cutText(f.Path, 128), Description: cutText(f.Description, 512), Missing: f.Missing})
 	}
 	if e.RetryAfter > 0 {

@@ -15,8 +15,8 @@ import (
 // Mark stands where a secret stood.
 const Mark = "[redacted]"
 
-// minSecret is the shortest text that is struck out as a secret. Shorter ones
-// would strike ordinary words.
+// minSecret is the shortest text that is struck out as a secret. Shorter ones,
+// and white space alone, would strike ordinary text.
 const minSecret = 4
 
 // Secrets knows the texts that must never be printed, in the forms in which
@@ -39,7 +39,7 @@ func New(secrets ...string) *Secrets {
 func (s *Secrets) Add(secrets ...string) (forget func()) {
 	var added []string
 	for _, secret := range secrets {
-		if len(secret) >= minSecret {
+		if len(secret) >= minSecret && strings.TrimSpace(secret) != "" {
 			added = append(added, formsOf(secret)...)
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Secrets) Add(secrets ...string) (forget func()) {
 		s.forms[form]++
 	}
 	s.sort()
-	return func() {
+	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, form := range added {
@@ -61,7 +61,7 @@ func (s *Secrets) Add(secrets ...string) (forget func()) {
 			}
 		}
 		s.sort()
-	}
+	})
 }
 
 func (s *Secrets) sort() {
@@ -89,8 +89,25 @@ func formsOf(secret string) []string {
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		base64.StdEncoding.EncodeToString([]byte(secret + ":")), // HTTP Basic with an empty password
 	}
+	forms = append(forms, insideBase64(secret)...)
 	slices.Sort(forms)
 	return slices.Compact(forms)
+}
+
+// insideBase64 is what every run of base64 holds that the secret is a part of,
+// such as HTTP Basic with a user's name: three bytes are four characters, so
+// there are three ways for it to fall. Too little to tell it by is left out.
+func insideBase64(secret string) []string {
+	var forms []string
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 {
+			whole := encoding.EncodeToString([]byte("\x00\x00"[:before] + secret))
+			if form := whole[(before*8+5)/6 : (before+len(secret))*8/6]; len(form) >= 8 {
+				forms = append(forms, form)
+			}
+		}
+	}
+	return forms
 }
 
 // Text strikes the secrets out of a text.

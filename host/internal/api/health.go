@@ -25,7 +25,7 @@ func (s *Server) readyz(x *exchange) error {
 		problems = append(problems, "the store does not answer")
 	}
 	for _, p := range s.Catalog.Plugins() {
-		if status, ok := s.Providers.Status(p.Slug); ok && status.State == supervisor.Backoff {
+		if status, ok := s.Providers.Status(p.Slug); ok && (status.State == supervisor.Backoff || status.State == supervisor.Quarantined) && !time.Now().After(status.NotBefore) {
 			problems = append(problems, "the plugin "+p.Slug+" does not start")
 		}
 	}

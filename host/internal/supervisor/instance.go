@@ -54,22 +54,25 @@ type instance struct {
 
 	dead     chan struct{} // closed when the process is no longer of use
 	deadOnce sync.Once
-
-	mu      sync.Mutex
-	calls   int           // guarded by mu: leases out
-	drained chan struct{} // guarded by mu: closed when draining and calls is 0
-	closing bool          // guarded by mu
+	why      string     // set before dead is closed
+	errors   *lastLines // what it wrote to standard error last
 }
+
+var _ process = (*instance)(nil)
 
 // start runs a plugin's binary up to a healthy, configured process. On an
 // error nothing is left of it.
-func start(ctx context.Context, binary Binary, hostVersion string, log hclog.Logger) (_ *instance, err error) {
+func start(ctx context.Context, binary Binary, options Options) (_ *instance, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	i := &instance{binary: binary, log: log, dead: make(chan struct{})}
+	log, hostVersion := options.Log, options.HostVersion
+	i := &instance{binary: binary, log: log, dead: make(chan struct{}), errors: &lastLines{}}
 	defer func() {
 		if err != nil {
 			i.kill()
+			if said := i.errors.String(); said != "" {
+				err = fmt.Errorf("%w; its last words: %s", err, said)
+			}
 		}
 	}()
 	if i.dir, err = os.MkdirTemp("", "ucrm-"); err != nil { // 0700
@@ -87,7 +90,7 @@ func start(ctx context.Context, binary Binary, hostVersion string, log hclog.Log
 	i.cmd = exec.Command(binary.Path)
 	i.cmd.Dir = i.dir
 	i.cmd.ExtraFiles = []*os.File{held}
-	i.cmd.Env = environment(i.dir, log)
+	i.cmd.Env = append(environment(i.dir, log), options.Environment...)
 	ownProcessGroup(i.cmd)
 	unexpected := log.Named(binary.Slug).StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn})
 	i.client = plugin.NewClient(&plugin.ClientConfig{
@@ -101,6 +104,7 @@ func start(ctx context.Context, binary Binary, hostVersion string, log hclog.Log
 		Logger:              log,
 		SyncStdout:          unexpected,
 		SyncStderr:          unexpected,
+		Stderr:              i.errors,
 		PluginLogBufferSize: 256 << 10,
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
@@ -203,7 +207,7 @@ func (i *instance) watch(conn *grpc.ClientConn) {
 	for {
 		state := conn.GetState()
 		if state != connectivity.Ready {
-			i.declareDead()
+			i.condemn("its connection broke or the process ended")
 			return
 		}
 		if !conn.WaitForStateChange(ctx, state) {
@@ -212,69 +216,47 @@ func (i *instance) watch(conn *grpc.ClientConn) {
 	}
 }
 
-func (i *instance) declareDead() { i.deadOnce.Do(func() { close(i.dead) }) }
-
-func (i *instance) isDead() bool {
-	select {
-	case <-i.dead:
-		return true
-	default:
-		return false
-	}
+func (i *instance) call(ctx context.Context, r unified.Request) (*unified.Result, error) {
+	return i.facade.call(ctx, r)
 }
 
-// lease counts a call in; false when the instance takes no more.
-func (i *instance) lease() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closing || i.isDead() {
-		return false
-	}
-	i.calls++
-	return true
+func (i *instance) checkConnection(ctx context.Context, id string, account unified.Account) error {
+	return i.facade.checkConnection(ctx, id, account)
 }
 
-func (i *instance) release() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.calls--
-	if i.calls == 0 && i.drained != nil {
-		close(i.drained)
-		i.drained = nil
+func (i *instance) checkHealth(ctx context.Context) error { return i.facade.checkHealth(ctx) }
+
+func (i *instance) died() <-chan struct{} { return i.dead }
+
+// cause tells why the process is of no more use, with what it said last.
+func (i *instance) cause() string {
+	<-i.dead
+	if said := i.errors.String(); said != "" {
+		return i.why + "; its last words: " + said
 	}
+	return i.why
 }
 
-// stop ends the process: no new calls, wait for those in flight until ctx
-// ends, ask it to shut down, kill what is left.
-func (i *instance) stop(ctx context.Context) {
-	i.mu.Lock()
-	i.closing = true
-	var drained chan struct{}
-	if i.calls > 0 {
-		i.drained = make(chan struct{})
-		drained = i.drained
-	}
-	i.mu.Unlock()
-	if drained != nil {
-		select {
-		case <-drained:
-		case <-i.dead:
-		case <-ctx.Done():
-			i.log.Warn("calls were cut because draining took too long", "provider", i.binary.Slug)
-		}
-	}
-	if !i.isDead() {
-		shutdownCtx, cancel := context.WithTimeout(context.Background(), killGrace)
-		defer cancel()
-		_ = i.facade.shutdown(shutdownCtx)
-	}
-	i.kill()
+func (i *instance) pid() int { return i.cmd.Process.Pid }
+
+func (i *instance) condemn(reason string) {
+	i.deadOnce.Do(func() {
+		i.why = reason
+		close(i.dead)
+	})
+}
+
+// shutdown asks the process to end, within the grace for that.
+func (i *instance) shutdown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, killGrace)
+	defer cancel()
+	_ = i.facade.shutdown(ctx)
 }
 
 // kill ends the process for certain and removes what it left. go-plugin's own
 // Kill has no deadline, and a frozen process never answers it.
 func (i *instance) kill() {
-	i.declareDead()
+	i.condemn("it was stopped")
 	if i.client != nil {
 		killed := make(chan struct{})
 		go func() {

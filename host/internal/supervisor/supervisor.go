@@ -1,6 +1,7 @@
 // Package supervisor runs the provider plugins: it starts them when they are
-// first needed, sends calls to them, notices when they die, starts them again
-// with a growing wait, and stops them all within bounds.
+// first needed, sends calls to them, notices when they die or freeze, starts
+// them again within a budget, puts a new version in an old one's place without
+// losing a call, and stops them all within bounds.
 //
 // Callers never hold a process. They ask the supervisor for a call, which
 // takes a lease on a living process and gives it back; a process that is being
@@ -11,7 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"hash/fnv"
+	"sort"
 	"sync"
 	"time"
 
@@ -23,101 +25,181 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
-const (
-	backoffBase = 200 * time.Millisecond
-	backoffMax  = 30 * time.Second
-	// healthyAfter is how long a process must live for its start to count as
-	// a success and the wait to begin anew.
-	healthyAfter = 30 * time.Second
-	// patience is the longest wait for a plugin's next start that a request
-	// sits out rather than fail.
-	patience = time.Second
-)
-
 // Binary is a plugin's binary as the catalog knows it.
 type Binary struct {
 	Slug, Version, Path string
 }
 
-// State is what a plugin is doing.
-type State string
+// Options say how plugins are run. Zero values mean the defaults.
+type Options struct {
+	HostVersion string
+	Log         hclog.Logger
+	Restart     RestartPolicy
+	// HealthInterval is the time between health checks of a process,
+	// HealthTimeout what one may take, and HealthMisses how many in a row
+	// condemn the process.
+	HealthInterval, HealthTimeout time.Duration
+	HealthMisses                  int
+	// DrainTimeout is how long calls in flight may take to end on a process
+	// that is being replaced.
+	DrainTimeout time.Duration
+	// Environment is added to that of every plugin, such as GOMEMLIMIT.
+	Environment []string
+}
 
-// The states.
-const (
-	Stopped  State = "stopped"
-	Starting State = "starting"
-	Ready    State = "ready"
-	Backoff  State = "backoff"
-)
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	if o.Restart == (RestartPolicy{}) {
+		o.Restart = DefaultRestartPolicy
+	}
+	if o.HealthInterval == 0 {
+		o.HealthInterval = 4 * time.Second
+	}
+	if o.HealthTimeout == 0 {
+		o.HealthTimeout = 2 * time.Second
+	}
+	if o.HealthMisses == 0 {
+		o.HealthMisses = 2
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 30 * time.Second
+	}
+	return o
+}
 
-// Status is a plugin's state at one moment.
+// Status is the state of one version of a plugin at one moment.
 type Status struct {
+	Version   string
 	State     State
-	Starts    int    // successful starts since the host began
-	LastError string // why the last start failed or the process died; empty when it never did
+	PID       int       // zero when no process is ready
+	Calls     int       // in flight
+	Starts    int       // that ended well, since the host began
+	Failures  int       // that count against the restart budget
+	LastError string    // why the last start failed or the process died; empty when it never did
+	NotBefore time.Time // in backoff and quarantine: no start before this
 }
 
 // Supervisor runs the plugins of a host. Its methods are safe for concurrent use.
 type Supervisor struct {
-	hostVersion string
-	log         hclog.Logger
+	options Options
+	launch  launcher
 
 	mu     sync.Mutex
-	units  map[string]*unit // guarded by mu
+	lines  map[string]*line // guarded by mu: by slug
 	closed bool             // guarded by mu
+
+	drains sync.WaitGroup // units on their way out
 }
 
-// unit is one plugin and at most one process of it.
-type unit struct {
-	binary Binary
+// line is one plugin with its versions.
+type line struct {
+	slug string
+	swap sync.Mutex // one swap at a time
 
-	mu        sync.Mutex
-	current   *instance     // guarded by mu: nil when there is none
-	starting  chan struct{} // guarded by mu: closed when the start in progress ends; nil without one
-	startErr  error         // guarded by mu: of the last start
-	failures  int           // guarded by mu: in a row
-	notBefore time.Time     // guarded by mu: no start before this
-	starts    int           // guarded by mu
-	lastError string        // guarded by mu
+	mu            sync.Mutex
+	active        *unit            // guarded by mu
+	others        map[string]*unit // guarded by mu: further versions, for pinned accounts and canaries
+	canaryVersion string           // guarded by mu: empty without a canary
+	canaryPercent int              // guarded by mu
 }
 
-// New makes a supervisor for the binaries; nothing is started yet.
-func New(binaries []Binary, hostVersion string, log hclog.Logger) *Supervisor {
-	s := &Supervisor{hostVersion: hostVersion, log: log, units: map[string]*unit{}}
+// New makes a supervisor for the binaries, one version of each plugin; nothing
+// is started yet.
+func New(binaries []Binary, options Options) *Supervisor {
+	options = options.withDefaults()
+	return newSupervisor(binaries, options, func(ctx context.Context, b Binary) (process, error) { return start(ctx, b, options) })
+}
+
+func newSupervisor(binaries []Binary, options Options, launch launcher) *Supervisor {
+	s := &Supervisor{options: options, launch: launch, lines: map[string]*line{}}
 	for _, b := range binaries {
-		s.units[b.Slug] = &unit{binary: b}
+		s.lines[b.Slug] = &line{slug: b.Slug, active: newUnit(b, launch, options), others: map[string]*unit{}}
 	}
 	return s
 }
 
-// Status tells a plugin's state; false when there is no such plugin.
-func (s *Supervisor) Status(slug string) (Status, bool) {
+func (s *Supervisor) line(slug string) (*line, error) {
 	s.mu.Lock()
-	u, ok := s.units[slug]
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errs.New(errs.PluginUnavailable, "the host is shutting down")
+	}
+	l, ok := s.lines[slug]
+	if !ok {
+		return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
+	}
+	return l, nil
+}
+
+// choose finds the version that serves an account: the one that it is pinned
+// to, the canary for a share of the accounts that stays the same, else the
+// active one.
+func (l *line) choose(account unified.Account) (*unit, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pinned := account.PluginVersion; pinned != "" && pinned != l.active.binary.Version {
+		u, ok := l.others[pinned]
+		if !ok {
+			return nil, errs.New(errs.PluginUnavailable, "the account is pinned to version %s of the provider plugin %s, which is not installed", pinned, l.slug)
+		}
+		return u, nil
+	}
+	if u, ok := l.others[l.canaryVersion]; ok && account.PluginVersion == "" && inShare(account.ID, l.canaryPercent) {
+		return u, nil
+	}
+	return l.active, nil
+}
+
+// inShare tells whether an account is among the given percentage. It depends
+// on the account's id alone, and a higher percentage keeps everybody of a
+// lower one.
+func inShare(accountID string, percent int) bool {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(accountID))
+	return int(sum.Sum32()%100) < percent
+}
+
+// Status tells the state of a plugin's active version; false when there is no
+// such plugin.
+func (s *Supervisor) Status(slug string) (Status, bool) {
+	all, ok := s.Versions(slug)
 	if !ok {
 		return Status{}, false
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	status := Status{State: Stopped, Starts: u.starts, LastError: u.lastError}
-	switch {
-	case u.current != nil && !u.current.isDead():
-		status.State = Ready
-	case u.starting != nil:
-		status.State = Starting
-	case time.Now().Before(u.notBefore):
-		status.State = Backoff
+	return all[0], true
+}
+
+// Versions tells the states of all versions of a plugin, the active one first.
+func (s *Supervisor) Versions(slug string) ([]Status, bool) {
+	s.mu.Lock()
+	l, ok := s.lines[slug]
+	s.mu.Unlock()
+	if !ok {
+		return nil, false
 	}
-	return status, true
+	l.mu.Lock()
+	active := l.active
+	others := make([]*unit, 0, len(l.others))
+	for _, u := range l.others {
+		others = append(others, u)
+	}
+	l.mu.Unlock()
+	sort.Slice(others, func(i, j int) bool { return others[i].binary.Version < others[j].binary.Version })
+	all := []Status{active.status()}
+	for _, u := range others {
+		all = append(all, u.status())
+	}
+	return all, true
 }
 
 // Call makes one call. A read whose process dies is made once more on the next
 // process; a write is not, since the vendor may have acted on it.
 func (s *Supervisor) Call(ctx context.Context, slug string, request unified.Request) (*unified.Result, error) {
 	var result *unified.Result
-	err := s.withInstance(ctx, slug, request.Method.Writes(), func(i *instance) (err error) {
-		result, err = i.facade.call(ctx, request)
+	err := s.withProcess(ctx, slug, request.Account, request.Method.Writes(), func(p process) (err error) {
+		result, err = p.call(ctx, request)
 		return err
 	})
 	return result, err
@@ -125,27 +207,39 @@ func (s *Supervisor) Call(ctx context.Context, slug string, request unified.Requ
 
 // CheckConnection asks the vendor whether an account's credentials work.
 func (s *Supervisor) CheckConnection(ctx context.Context, slug, requestID string, account unified.Account) error {
-	return s.withInstance(ctx, slug, false, func(i *instance) error {
-		return i.facade.checkConnection(ctx, requestID, account)
+	return s.withProcess(ctx, slug, account, false, func(p process) error {
+		return p.checkConnection(ctx, requestID, account)
 	})
 }
 
-func (s *Supervisor) withInstance(ctx context.Context, slug string, writes bool, call func(*instance) error) error {
-	for try := 0; ; try++ {
-		i, err := s.lease(ctx, slug)
+func (s *Supervisor) withProcess(ctx context.Context, slug string, account unified.Account, writes bool, call func(process) error) error {
+	retried := false
+	for {
+		l, err := s.line(slug)
 		if err != nil {
 			return err
 		}
-		err = call(i)
+		u, err := l.choose(account)
+		if err != nil {
+			return err
+		}
+		p, err := u.lease(ctx)
+		if errors.Is(err, errDraining) && ctx.Err() == nil {
+			continue // its successor is in place already, or the host is closing
+		}
+		if err != nil {
+			return err
+		}
+		err = call(p)
 		died := err != nil && status.Code(err) == codes.Unavailable && errs.FromStatus(err) == nil
-		i.release()
-		if !died {
+		if died {
+			p.condemn("its connection broke") // whatever the watcher has seen yet
+		}
+		u.release()
+		if !died || writes || retried {
 			return explain(ctx, err, writes, slug)
 		}
-		i.declareDead() // a broken connection is a crash, whatever the watcher has seen yet
-		if writes || try > 0 {
-			return explain(ctx, err, writes, slug)
-		}
+		retried = true
 	}
 }
 
@@ -180,120 +274,171 @@ func explain(ctx context.Context, err error, writes bool, slug string) error {
 	return errs.New(errs.PluginBug, "the provider plugin %s failed: %s", slug, status.Convert(err).Message())
 }
 
-// lease gives a living process with a call counted in, starting one if need be.
-func (s *Supervisor) lease(ctx context.Context, slug string) (*instance, error) {
+// Swap puts a new binary in the place of a plugin's active version: start it,
+// make sure that it is what it says and healthy, send new calls to it, drain
+// the old one. On an error nothing has changed and the old one serves on.
+// keepOld keeps the old version for accounts that are pinned to it. A plugin
+// that is not there yet is added.
+func (s *Supervisor) Swap(ctx context.Context, binary Binary, keepOld bool) error {
+	l := s.lineFor(binary)
+	if l == nil {
+		return errs.New(errs.PluginUnavailable, "the host is shutting down")
+	}
+	l.swap.Lock()
+	defer l.swap.Unlock()
+	next, err := s.prove(ctx, binary)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	old := l.active
+	replaced := l.others[binary.Version]
+	delete(l.others, binary.Version)
+	l.active = next
+	if keepOld && old.binary.Version != binary.Version {
+		l.others[old.binary.Version] = old
+		old = nil
+	}
+	if l.canaryVersion == binary.Version {
+		l.canaryVersion, l.canaryPercent = "", 0
+	}
+	l.mu.Unlock()
+	s.retire(old)
+	s.retire(replaced)
+	return nil
+}
+
+// lineFor finds a plugin's line or begins one with the binary; nil when the
+// host is closing.
+func (s *Supervisor) lineFor(binary Binary) *line {
 	s.mu.Lock()
-	u, ok := s.units[slug]
-	closed := s.closed
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	l, ok := s.lines[binary.Slug]
 	if !ok {
-		return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
+		l = &line{slug: binary.Slug, active: newUnit(binary, s.launch, s.options), others: map[string]*unit{}}
+		s.lines[binary.Slug] = l
 	}
-	if closed {
-		return nil, errs.New(errs.PluginUnavailable, "the host is shutting down")
+	return l
+}
+
+// prove starts a version and leaves nothing of it when that fails.
+func (s *Supervisor) prove(ctx context.Context, binary Binary) (*unit, error) {
+	u := newUnit(binary, s.launch, s.options)
+	if _, err := u.lease(ctx); err != nil {
+		u.stop(ctx)
+		var e *errs.Error
+		if reason := u.status().LastError; reason != "" {
+			return nil, fmt.Errorf("%s %s does not start: %s", binary.Slug, binary.Version, reason)
+		} else if errors.As(err, &e) {
+			return nil, errors.New(e.Message)
+		}
+		return nil, err
 	}
-	for {
-		u.mu.Lock()
-		if u.current != nil {
-			if u.current.lease() {
-				i := u.current
-				u.mu.Unlock()
-				return i, nil
-			}
-			s.buryLocked(u)
-		}
-		if u.starting == nil {
-			if wait := time.Until(u.notBefore); wait > 0 {
-				lastError := u.lastError
-				u.mu.Unlock()
-				if wait <= patience && pause(ctx, wait) {
-					continue
-				}
-				return nil, &errs.Error{Reason: errs.PluginUnavailable, Message: fmt.Sprintf("the provider plugin %s does not start: %s", slug, lastError), RetryAfter: wait}
-			}
-			u.starting = make(chan struct{})
-			go s.startUnit(u) // not in the caller's context: others wait for it too
-		}
-		starting := u.starting
-		u.mu.Unlock()
-		select {
-		case <-starting:
-		case <-ctx.Done():
-			return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is still starting", slug)
-		}
-		u.mu.Lock()
-		err := u.startErr
-		u.mu.Unlock()
+	u.release()
+	return u, nil
+}
+
+// Beside runs a further version of a plugin, for accounts that are pinned to
+// it or, with a percentage, for that share of the others. It is started and
+// proven first.
+func (s *Supervisor) Beside(ctx context.Context, binary Binary, canaryPercent int) error {
+	l, err := s.line(binary.Slug)
+	if err != nil {
+		return err
+	}
+	l.swap.Lock()
+	defer l.swap.Unlock()
+	l.mu.Lock()
+	_, there := l.others[binary.Version]
+	isActive := l.active.binary.Version == binary.Version
+	l.mu.Unlock()
+	if isActive {
+		return fmt.Errorf("%s %s is the active version", binary.Slug, binary.Version)
+	}
+	if !there {
+		u, err := s.prove(ctx, binary)
 		if err != nil {
-			return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s does not start: %s", slug, err)
+			return err
 		}
+		l.mu.Lock()
+		l.others[binary.Version] = u
+		l.mu.Unlock()
 	}
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+	if canaryPercent > 0 {
+		l.mu.Lock()
+		l.canaryVersion, l.canaryPercent = binary.Version, canaryPercent
+		l.mu.Unlock()
 	}
+	return nil
 }
 
-// buryLocked takes a dead process away; u.mu is held.
-func (s *Supervisor) buryLocked(u *unit) {
-	dead := u.current
-	u.current = nil
-	u.lastError = "the process ended"
-	u.failLocked()
-	s.log.Warn("plugin process ended", "provider", u.binary.Slug, "version", u.binary.Version)
-	go dead.kill()
-}
-
-// failLocked counts a failure. The first one costs no wait: a plugin that
-// crashed after a long life is back at once.
-func (u *unit) failLocked() {
-	u.failures++
-	if u.failures < 2 {
+// Drop ends a further version of a plugin. Accounts that are pinned to it get
+// errors; those of its canary share go back to the active version.
+func (s *Supervisor) Drop(slug, version string) {
+	l, err := s.line(slug)
+	if err != nil {
 		return
 	}
-	limit := min(backoffBase<<min(u.failures-2, 20), backoffMax)
-	u.notBefore = time.Now().Add(time.Duration(rand.Int64N(int64(limit))))
+	l.mu.Lock()
+	u := l.others[version]
+	delete(l.others, version)
+	if l.canaryVersion == version {
+		l.canaryVersion, l.canaryPercent = "", 0
+	}
+	l.mu.Unlock()
+	s.retire(u)
 }
 
-func (s *Supervisor) startUnit(u *unit) {
-	began := time.Now()
-	i, err := start(context.Background(), u.binary, s.hostVersion, s.log)
+// Remove ends a plugin with all its versions.
+func (s *Supervisor) Remove(slug string) {
 	s.mu.Lock()
-	closed := s.closed
+	l := s.lines[slug]
+	delete(s.lines, slug)
 	s.mu.Unlock()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if err == nil && closed {
-		go i.kill()
-		err = errors.New("the host is shutting down")
+	if l == nil {
+		return
 	}
-	u.startErr = err
+	for _, u := range l.units() {
+		s.retire(u)
+	}
+}
+
+// Forgive takes a plugin out of backoff and quarantine.
+func (s *Supervisor) Forgive(slug string) {
+	l, err := s.line(slug)
 	if err != nil {
-		u.lastError = err.Error()
-		u.failLocked()
-		s.log.Error("plugin does not start", "provider", u.binary.Slug, "version", u.binary.Version, "error", err)
-	} else {
-		u.current = i
-		u.starts++
-		s.log.Info("plugin ready", "provider", u.binary.Slug, "version", u.binary.Version, "pid", i.cmd.Process.Pid, "took", time.Since(began).Round(time.Millisecond))
-		time.AfterFunc(healthyAfter, func() {
-			u.mu.Lock()
-			defer u.mu.Unlock()
-			if u.current == i && !i.isDead() {
-				u.failures = 0
-			}
-		})
+		return
 	}
-	close(u.starting)
-	u.starting = nil
+	for _, u := range l.units() {
+		u.mu.Lock()
+		u.machine.forgive()
+		u.mu.Unlock()
+	}
+}
+
+func (l *line) units() []*unit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := []*unit{l.active}
+	for _, u := range l.others {
+		all = append(all, u)
+	}
+	return all
+}
+
+// retire drains a unit behind the caller's back.
+func (s *Supervisor) retire(u *unit) {
+	if u == nil {
+		return
+	}
+	s.drains.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
+		defer cancel()
+		u.stop(ctx)
+	})
 }
 
 // Close drains and stops every process. When ctx ends, calls in flight are
@@ -301,28 +446,17 @@ func (s *Supervisor) startUnit(u *unit) {
 func (s *Supervisor) Close(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
-	units := make([]*unit, 0, len(s.units))
-	for _, u := range s.units {
-		units = append(units, u)
-	}
+	lines := s.lines
+	s.lines = map[string]*line{}
 	s.mu.Unlock()
 	var all sync.WaitGroup
-	for _, u := range units {
-		all.Go(func() {
-			u.mu.Lock()
-			starting := u.starting
-			u.mu.Unlock()
-			if starting != nil {
-				<-starting // bounded by the start's own timeout
-			}
-			u.mu.Lock()
-			current := u.current
-			u.current = nil
-			u.mu.Unlock()
-			if current != nil {
-				current.stop(ctx)
-			}
-		})
+	for _, l := range lines {
+		l.swap.Lock() // a swap that is under way ends first
+		for _, u := range l.units() {
+			all.Go(func() { u.stop(ctx) })
+		}
+		l.swap.Unlock()
 	}
 	all.Wait()
+	s.drains.Wait()
 }

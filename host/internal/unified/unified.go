@@ -34,6 +34,9 @@ type Account struct {
 	AuthenticationMethod string
 	Credentials          []byte // JSON
 	BaseURL              string // replaces scheme and authority of the vendor's URLs; empty for the vendor itself
+	// PluginVersion is the version of the provider that the account is pinned
+	// to; empty for whichever is active.
+	PluginVersion string
 }
 
 // Request is one call for a provider.

@@ -1,0 +1,272 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/unicrm/unicrm/host/internal/unified"
+	"github.com/unicrm/unicrm/sdk/errs"
+)
+
+// patience is the longest wait for a plugin's next start that a request sits
+// out rather than fail.
+const patience = time.Second
+
+// process is one running process of a plugin, as a unit sees it.
+type process interface {
+	call(ctx context.Context, r unified.Request) (*unified.Result, error)
+	checkConnection(ctx context.Context, id string, account unified.Account) error
+	checkHealth(ctx context.Context) error
+	// died is closed when the process is of no more use; cause then tells why.
+	died() <-chan struct{}
+	cause() string
+	// condemn makes it of no more use: the connection broke, or it is frozen.
+	condemn(reason string)
+	// shutdown asks it to end, kill makes sure of it and removes what it left.
+	shutdown(ctx context.Context)
+	kill()
+	pid() int
+}
+
+// launcher starts processes; see start.
+type launcher func(ctx context.Context, binary Binary) (process, error)
+
+// unit is one version of one plugin and at most one process of it. It is the
+// one owner of that version's state: everybody else asks it for a lease.
+type unit struct {
+	binary  Binary
+	launch  launcher
+	options Options
+	log     hclog.Logger
+
+	mu      sync.Mutex
+	machine *machine      // guarded by mu
+	current process       // guarded by mu: there in Ready, and in Draining until it is stopped
+	settled chan struct{} // guarded by mu: closed when the start in progress ends; nil without one
+	leases  int           // guarded by mu: calls in flight on current
+	idle    chan struct{} // guarded by mu: closed when draining and leases is 0
+	starts  int           // guarded by mu
+
+	background sync.WaitGroup // starts, watches and burials
+}
+
+func newUnit(binary Binary, launch launcher, options Options) *unit {
+	return &unit{
+		binary: binary, launch: launch, options: options, machine: newMachine(options.Restart),
+		log: options.Log.With("provider", binary.Slug, "version", binary.Version),
+	}
+}
+
+// status is the unit's state at this moment.
+func (u *unit) status() Status {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := Status{Version: u.binary.Version, State: u.machine.state, Starts: u.starts, Failures: len(u.machine.failures), LastError: u.machine.reason, Calls: u.leases}
+	if u.machine.state == Backoff || u.machine.state == Quarantined {
+		s.NotBefore = u.machine.notBefore
+	}
+	if u.current != nil && u.machine.state == Ready {
+		s.PID = u.current.pid()
+	}
+	return s
+}
+
+// lease gives a living process, starting one if need be, with a call counted
+// in. The caller must call release with it.
+func (u *unit) lease(ctx context.Context) (process, error) {
+	for {
+		u.mu.Lock()
+		now := time.Now()
+		verdict := u.machine.want(now)
+		switch verdict {
+		case useIt:
+			p := u.current
+			select {
+			case <-p.died():
+				u.buryLocked(p)
+				u.mu.Unlock()
+				continue
+			default:
+			}
+			u.leases++
+			u.mu.Unlock()
+			return p, nil
+		case startIt:
+			u.settled = make(chan struct{})
+			u.background.Go(u.start) // not in the caller's context: others wait for it too
+		case waitout:
+			wait, reason, state := u.machine.notBefore.Sub(now), u.machine.reason, u.machine.state
+			u.mu.Unlock()
+			if state == Backoff && wait <= patience && pause(ctx, wait) {
+				continue
+			}
+			return nil, &errs.Error{
+				Reason: errs.PluginUnavailable, RetryAfter: wait,
+				Message: fmt.Sprintf("the provider plugin %s %s is in %s: %s", u.binary.Slug, u.binary.Version, state, reason),
+			}
+		case refused:
+			u.mu.Unlock()
+			return nil, errDraining
+		case waitFor:
+		}
+		settled := u.settled
+		u.mu.Unlock()
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s %s is still starting", u.binary.Slug, u.binary.Version)
+		}
+		u.mu.Lock()
+		state, reason := u.machine.state, u.machine.reason
+		u.mu.Unlock()
+		if state == Backoff || state == Quarantined {
+			return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s %s does not start: %s", u.binary.Slug, u.binary.Version, reason)
+		}
+	}
+}
+
+// errDraining tells a caller that the unit is being replaced: ask again for
+// the one in its place.
+var errDraining = errs.New(errs.PluginUnavailable, "the provider plugin is being stopped")
+
+func (u *unit) release() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.leases--
+	if u.leases == 0 && u.idle != nil {
+		close(u.idle)
+		u.idle = nil
+	}
+}
+
+// start launches a process and tells everybody who waits.
+func (u *unit) start() {
+	began := time.Now()
+	p, err := u.launch(context.Background(), u.binary)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	defer func() {
+		close(u.settled)
+		u.settled = nil
+	}()
+	if err != nil {
+		u.machine.failed(time.Now(), err.Error())
+		u.log.Error("plugin does not start", "state", u.machine.state, "error", err)
+		return
+	}
+	if !u.machine.started() {
+		u.background.Go(p.kill)
+		return
+	}
+	u.current = p
+	u.starts++
+	u.log.Info("plugin ready", "pid", p.pid(), "took", time.Since(began).Round(time.Millisecond))
+	u.background.Go(func() { u.watch(p) })
+}
+
+// watch asks the process for its health until it has died. A process that
+// does not answer, as a frozen one, is condemned after some misses.
+func (u *unit) watch(p process) {
+	tick := time.NewTicker(u.options.HealthInterval)
+	defer tick.Stop()
+	misses := 0
+	for {
+		select {
+		case <-p.died():
+			u.mu.Lock()
+			u.buryLocked(p)
+			u.mu.Unlock()
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), u.options.HealthTimeout)
+		err := p.checkHealth(ctx)
+		cancel()
+		if err == nil {
+			misses = 0
+			continue
+		}
+		misses++
+		u.log.Warn("plugin missed a health check", "misses", misses, "error", err)
+		if misses >= u.options.HealthMisses {
+			p.condemn(fmt.Sprintf("it missed %d health checks", misses))
+		}
+	}
+}
+
+// buryLocked takes a dead process away; u.mu is held.
+func (u *unit) buryLocked(p process) {
+	if u.current != p {
+		return // somebody has done it
+	}
+	u.current = nil
+	if u.machine.state == Ready {
+		u.machine.failed(time.Now(), p.cause())
+		u.log.Warn("plugin process ended", "state", u.machine.state, "cause", p.cause())
+	}
+	u.background.Go(p.kill)
+}
+
+// stop drains the unit: no new leases, those in flight end by themselves until
+// ctx ends, then the process is stopped. No process is left when it returns.
+// It tells how many calls were cut.
+func (u *unit) stop(ctx context.Context) (cut int) {
+	u.mu.Lock()
+	u.machine.drain()
+	settled := u.settled
+	u.mu.Unlock()
+	if settled != nil {
+		<-settled // bounded by the start's own time-out
+	}
+	u.mu.Lock()
+	p := u.current
+	var idle chan struct{}
+	if u.leases > 0 {
+		u.idle = make(chan struct{})
+		idle = u.idle
+	}
+	u.mu.Unlock()
+	if p != nil {
+		if idle != nil {
+			select {
+			case <-idle:
+			case <-p.died():
+			case <-ctx.Done():
+			}
+		}
+		u.mu.Lock()
+		cut = u.leases
+		u.current = nil
+		u.mu.Unlock()
+		if cut > 0 {
+			u.log.Warn("calls were cut because draining took too long", "calls", cut)
+		}
+		select {
+		case <-p.died():
+		default:
+			p.shutdown(context.Background())
+		}
+		p.kill()
+	}
+	u.background.Wait()
+	u.mu.Lock()
+	u.machine.state = Stopped
+	u.mu.Unlock()
+	return cut
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
