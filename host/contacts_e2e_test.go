@@ -103,6 +103,7 @@ func TestContacts(t *testing.T) {
 		{"the vendor's rate limit", rateLimits},
 		{"cursors belong to their account and query", cursors},
 		{"nothing secret is printed", secrets},
+		{"the vendor answers far too much", tooMuch},
 	}
 	for _, p := range all {
 		t.Run(p.slug, func(t *testing.T) {
@@ -130,7 +131,7 @@ func listsEverything(t *testing.T, c *client, p provider) {
 	assert.EqualValues(t, "3", page["result_count"].(json.Number).String())
 	assert.Contains(t, page, "prev_cursor")
 	assert.Equal(t, false, page["is_partial_response"])
-	for _, query := range []string{"limit=0", "limit=1001", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "limit[]=1", "next_cursor=", "next_cursor=abc", "next_cursor=%00"} {
+	for _, query := range []string{"limit=0", "limit=1001", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "limit[]=1", "limit=01", "truto_exclude_fields=id", "sort_by=name", "sort_by[name]=up", "sort_by[title2]=asc", "created_at[foo]=1", "created_at[gte]=yesterday", "first_name[x]=1", "email_addresses=x", "next_cursor=", "next_cursor=abc", "next_cursor=%00"} {
 		requireError(t, c.contacts(http.MethodGet, p.slug, "", query), 400, "invalid_parameter")
 	}
 }
@@ -478,4 +479,19 @@ func indent(t testing.TB, text string) string {
 	enc.SetIndent("", "  ")
 	require.NoError(t, enc.Encode(value))
 	return b.String()
+}
+
+// tooMuch holds the host's and the plugin's limits against a vendor that has lost its mind.
+func tooMuch(t *testing.T, c *client, p provider) {
+	huge := strings.Repeat(`[`, 900<<10)
+	c.fault(p.slug, fmt.Sprintf(`{"fault":{"status":400,"headers":{"Content-Type":"application/json"},"body":%q},"times":1}`, huge))
+	body := requireError(t, c.contacts(http.MethodGet, p.slug, p.first, ""), 400, "vendor_rejected")
+	assert.Equal(t, true, body["raw_response_truncated"])
+	assert.Less(t, len(body["raw_response"].(string)), 64<<10)
+	c.reset(p.slug)
+	deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+	c.fault(p.slug, fmt.Sprintf(`{"fault":{"status":200,"headers":{"Content-Type":"application/json"},"body":%q},"times":-1}`, deep))
+	requireError(t, c.contacts(http.MethodGet, p.slug, p.first, ""), 502, "unexpected_vendor_answer")
+	c.reset(p.slug)
+	assert.Equal(t, 200, c.contacts(http.MethodGet, p.slug, p.first, "").status)
 }

@@ -218,6 +218,10 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	requireError(t, c.send(http.MethodGet, "/unified/crm/leads"+account, ""), 400, "unsupported")
 	requireError(t, c.send(http.MethodPost, "/unified/crm/contacts"+account, `{}`), 400, "unsupported")
 	requireError(t, c.send(http.MethodPatch, "/unified/crm/contacts/1"+account, `{}`), 400, "unsupported")
+	for _, route := range []string{"POST /unified/crm/contacts/batch-delete", "POST /unified/crm/contacts/merge", "POST /unified/crm/contacts/upsert", "GET /unified/crm/contacts/meta/list", "GET /unified/crm/contacts/wix/meta/list", "GET /unified/meta/crm/wix", "GET /integration/wix/capabilities", "GET /integrated-account/x/capabilities"} {
+		method, path, _ := strings.Cut(route, " ")
+		requireError(t, c.send(method, path+account, ""), 400, "unsupported")
+	}
 	refused := c.send(http.MethodPut, "/unified/crm/contacts/1"+account, `{}`)
 	requireError(t, refused, 405, "method_not_allowed")
 	assert.Equal(t, "GET, PATCH, DELETE", refused.header.Get("Allow"))
@@ -302,6 +306,7 @@ func TestAPluginThatIsGoneIsUnavailableAndComesBack(t *testing.T) {
 	require.Len(t, matches, 1)
 	require.NoError(t, os.Rename(matches[0], matches[0]+".away"))
 	require.NoError(t, syscall.Kill(p.plugin(t, "zendesksell"), syscall.SIGKILL))
+	p.waitFor(t, "the crash in the log", func() bool { return strings.Contains(p.log.String(), "plugin process ended") })
 	requireError(t, c.contacts(http.MethodDelete, "zendesksell", "400001", ""), 503, "plugin_unavailable")
 	p.waitFor(t, "not ready", func() bool {
 		return c.send(http.MethodGet, "/readyz", "").status == 503 || c.contacts(http.MethodGet, "zendesksell", "400001", "").status != 503
@@ -407,4 +412,94 @@ func (p *process) url(t testing.TB) string {
 		return url != ""
 	})
 	return strings.TrimSpace(url)
+}
+
+func TestASandboxOwnsItsDataDirectoryAndBeginsAnewInIt(t *testing.T) {
+	p, c := sandbox(t, "--providers", "zendesksell")
+	second := run(t, p.dataDir, "sandbox", "--listen", "127.0.0.1:0", "--providers", "zendesksell")
+	<-second.done
+	assert.Equal(t, 1, second.cmd.ProcessState.ExitCode())
+	assert.Contains(t, second.log.String(), "another sandbox uses "+p.dataDir)
+	assert.Equal(t, 200, c.contacts(http.MethodGet, "zendesksell", "400001", "").status)
+
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	<-p.done
+	_, err := os.Stat(filepath.Join(p.dataDir, "sandbox.json"))
+	require.ErrorIs(t, err, os.ErrNotExist, "a program would read of a sandbox that is gone")
+	again := run(t, p.dataDir, "sandbox", "--listen", "127.0.0.1:0", "--providers", "zendesksell")
+	again.waitFor(t, "sandbox.json", func() bool {
+		_, err := os.Stat(filepath.Join(p.dataDir, "sandbox.json"))
+		return err == nil
+	})
+	data, err := os.ReadFile(filepath.Join(p.dataDir, "sandbox.json"))
+	require.NoError(t, err)
+	var file sandboxFile
+	require.NoError(t, json.Unmarshal(data, &file))
+	next := &client{t: t, sandbox: file, base: file.BaseURL, token: file.Token}
+	assert.Len(t, next.send(http.MethodGet, "/integrated-account", "").json(t)["result"], 1)
+}
+
+func TestSettingsComeFromFlagsThenVariablesThenTheFile(t *testing.T) {
+	free := func() string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		return listener.Addr().String()
+	}
+	flag, variable, file := free(), free(), free()
+	path := filepath.Join(shortDir(t), "unicrm.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("listen: "+file+"\nlog-level: info\nrequest-timeout: 7s\nlenient-filters: true\nenvironment: prod\n"), 0o600))
+
+	assert.Equal(t, "http://"+file, run(t, shortDir(t), "serve", "--config", path).url(t))
+	t.Setenv("UNICRM_LISTEN", variable)
+	assert.Equal(t, "http://"+variable, run(t, shortDir(t), "serve", "--config", path).url(t))
+	assert.Equal(t, "http://"+flag, run(t, shortDir(t), "serve", "--config", path, "--listen", flag).url(t))
+
+	for content, says := range map[string]string{
+		"lissten: x":            "no command has the flags lissten",
+		"serve:\n  listen: x":   "no command has the flags serve",
+		"- a":                   "not a YAML mapping",
+		"request-timeout: 5":    "request-timeout",
+		"request-timeout: soon": "request-timeout",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		p := run(t, shortDir(t), "serve", "--config", path)
+		<-p.done
+		assert.NotZero(t, p.cmd.ProcessState.ExitCode(), content)
+		assert.Contains(t, p.log.String(), says, content)
+	}
+}
+
+func TestAnAccountWithABaseURLIsRefusedByAHostThatDoesNotAllowThem(t *testing.T) {
+	p, c := sandbox(t, "--providers", "zendesksell")
+	host := run(t, p.dataDir, "serve", "--listen", "127.0.0.1:0")
+	other := *c
+	other.base = host.url(t)
+	c.forgetCalls("zendesksell")
+	requireError(t, other.contacts(http.MethodDelete, "zendesksell", "400001", ""), 400, "invalid_parameter")
+	assert.Empty(t, c.calls("zendesksell"))
+}
+
+func TestAFrozenPluginIsReplaced(t *testing.T) {
+	p, c := sandbox(t, "--providers", "zendesksell", "--request-timeout", "2s")
+	require.NoError(t, syscall.Kill(p.plugin(t, "zendesksell"), syscall.SIGSTOP))
+	requireError(t, c.contacts(http.MethodGet, "zendesksell", "400001", ""), 503, "plugin_unavailable")
+	p.waitFor(t, "the plugin's successor", func() bool { return c.contacts(http.MethodGet, "zendesksell", "400001", "").status == 200 })
+}
+
+func TestNoTemporaryFolderIsLeftWhenTheHostIsKilled(t *testing.T) {
+	tmp := shortDir(t)
+	t.Setenv("TMPDIR", tmp)
+	p, _ := sandbox(t, "--providers", "zendesksell")
+	require.NoError(t, syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL))
+	<-p.done
+	for range 200 {
+		left, err := filepath.Glob(filepath.Join(tmp, "ucrm-*"))
+		require.NoError(t, err)
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Error("the plugin's private folder is still there")
 }

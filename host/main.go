@@ -13,14 +13,13 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"github.com/hashicorp/go-hclog"
 )
 
 // cli is the command line. Every flag can also be set by its UNICRM_ variable
 // or in a YAML file, in that order of precedence.
 type cli struct {
-	Config kong.ConfigFlag `help:"YAML file with flags as keys." placeholder:"FILE" env:"UNICRM_CONFIG"`
+	Config kong.ConfigFlag `help:"YAML file with flags as keys, such as \"listen: 127.0.0.1:8080\"; keys that the command has no flag for are left to the others." placeholder:"FILE" env:"UNICRM_CONFIG"`
 
 	Serve   serveCommand   `cmd:"" help:"Serve the HTTP API."`
 	Sandbox sandboxCommand `cmd:"" help:"Run everything on this machine against emulated CRMs: no credentials needed."`
@@ -70,9 +69,9 @@ func main() {
 		&c,
 		kong.Name("unicrm"),
 		kong.Description("One HTTP API over your customers' CRMs, run by yourself.\n\nTry it: unicrm sandbox"),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Configuration(kongyaml.Loader),
+		kong.Configuration(loadConfig),
 		kong.Vars{"plugins": besideExecutable("plugins")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)

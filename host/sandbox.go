@@ -14,6 +14,10 @@ import (
 	"github.com/unicrm/unicrm/host/internal/unified"
 )
 
+// environment is the one that a sandbox's token and accounts belong to. It is
+// emptied at each start.
+const environment = "sandbox"
+
 // sandboxSeed is how many plain contacts each emulator begins with.
 const sandboxSeed = 30
 
@@ -43,9 +47,17 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	if err := os.Remove(filepath.Join(c.DataDir, "sandbox.json")); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("remove the old sandbox.json: %w", err) // nobody shall read of a sandbox that is gone
+	unlock, err := sandbox.Lock(c.DataDir)
+	if err != nil {
+		return err
 	}
+	defer unlock()
+	// Nobody shall read of a sandbox that is gone.
+	file := filepath.Join(c.DataDir, "sandbox.json")
+	if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove the old sandbox.json: %w", err)
+	}
+	defer func() { _ = os.Remove(file) }()
 	built, err := catalog.Open(ctx, c.PluginDir)
 	if err != nil {
 		return err
@@ -80,14 +92,14 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	}
 	defer sandbox.StopEmulators(emulators)
 	h.start()
-	file, first, err := c.connect(ctx, h, emulators)
+	access, first, err := c.connect(ctx, h, emulators)
 	if err != nil {
 		return err
 	}
-	if err := file.Write(c.DataDir); err != nil {
+	if err := access.Write(c.DataDir); err != nil {
 		return err
 	}
-	c.print(plugins, file, first)
+	c.print(plugins, access, first)
 	return h.wait(ctx)
 }
 
@@ -95,9 +107,12 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 func (c *sandboxCommand) choose(built *catalog.Catalog) ([]*catalog.Plugin, error) {
 	var chosen []*catalog.Plugin
 	for _, slug := range c.Providers {
+		if slug == "" {
+			continue
+		}
 		p, ok := built.Find(slug)
 		if !ok {
-			return nil, fmt.Errorf("no plugin %q in %s; `make build` makes them all", slug, c.PluginDir)
+			return nil, fmt.Errorf("no plugin %q in %s, or it was left out for the reason above", slug, c.PluginDir)
 		}
 		if !slices.Contains(chosen, p) {
 			chosen = append(chosen, p)
@@ -119,7 +134,9 @@ func (c *sandboxCommand) choose(built *catalog.Catalog) ([]*catalog.Plugin, erro
 // connect makes a token, and an account for each emulator. first holds an id of
 // each provider's first contact, for the commands to paste.
 func (c *sandboxCommand) connect(ctx context.Context, h *host, emulators []*sandbox.Emulator) (file sandbox.File, first map[string]string, err error) {
-	const environment = "sandbox"
+	if err := h.store.Clear(ctx, environment); err != nil { // what an earlier run left points nowhere
+		return file, nil, fmt.Errorf("clear the sandbox's environment: %w", err)
+	}
 	token, _, err := h.tokens.Create(ctx, environment, "sandbox")
 	if err != nil {
 		return file, nil, err
@@ -141,7 +158,8 @@ func (c *sandboxCommand) connect(ctx context.Context, h *host, emulators []*sand
 		}
 		list, err := h.supervisor.Call(ctx, e.Slug, unified.Request{ID: "sandbox", Account: accounts.ForProvider(made), Resource: "contacts", Method: unified.List, PageSize: 1})
 		if err != nil {
-			return file, nil, fmt.Errorf("list the contacts of %s: %w", e.Slug, err)
+			h.log.Warn("there is no contact to show", "provider", e.Slug, "error", err)
+			continue
 		}
 		if len(list.Records) > 0 {
 			first[e.Slug], _ = list.Records[0]["id"].(string)

@@ -158,7 +158,7 @@ func (h *host) wait(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	h.log.Info("draining; a second signal ends at once", "timeout", h.flags.DrainTimeout)
+	h.log.Info("draining; a second signal ends at once", "timeout", h.flags.DrainTimeout.String())
 	drain, cancel := context.WithTimeout(context.Background(), h.flags.DrainTimeout)
 	defer cancel()
 	if err := h.server.Shutdown(drain); err != nil {

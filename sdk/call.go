@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -17,7 +18,7 @@ import (
 type Call struct {
 	account     *providerv1.Account
 	remoteQuery []vendorhttp.Param
-	secrets     *redact.Secrets
+	secrets     *callSecrets
 	log         hclog.Logger
 	pool        *vendorhttp.Pool
 
@@ -29,7 +30,8 @@ type Call struct {
 // credentials are the account's context, baseURL the emulator's address.
 func NewCall(provider Provider, method string, credentials json.RawMessage, baseURL string, remoteQuery ...vendorhttp.Param) *Call {
 	account := &providerv1.Account{Id: "test", AuthenticationMethod: method, Credentials: credentials, BaseUrl: baseURL}
-	call := newCall(&provider, vendorhttp.NewPool(provider.AllowedHosts, "unicrm-test"), hclog.NewNullLogger(), &providerv1.CallContext{Account: account})
+	secrets := newCallSecrets(redact.New(), provider.secretsIn(account))
+	call := newCall(secrets, vendorhttp.NewPool(provider.AllowedHosts, "unicrm-test"), hclog.NewNullLogger(), &providerv1.CallContext{Account: account})
 	call.remoteQuery = remoteQuery
 	return call
 }
@@ -41,12 +43,11 @@ func (c *Call) WithRevision(revision string) *Call {
 	return c
 }
 
-func newCall(provider *Provider, pool *vendorhttp.Pool, log hclog.Logger, context *providerv1.CallContext) *Call {
-	call := &Call{account: context.GetAccount(), pool: pool, log: log.With("account_id", context.GetAccount().GetId(), "request_id", context.GetRequestId())}
+func newCall(secrets *callSecrets, pool *vendorhttp.Pool, log hclog.Logger, context *providerv1.CallContext) *Call {
+	call := &Call{account: context.GetAccount(), secrets: secrets, pool: pool, log: log.With("account_id", context.GetAccount().GetId(), "request_id", context.GetRequestId())}
 	for _, p := range context.GetRemoteQuery() {
 		call.remoteQuery = append(call.remoteQuery, vendorhttp.Param{Name: p.GetName(), Value: p.GetValue()})
 	}
-	call.secrets = redact.New(provider.secretsIn(call.account)...)
 	return call
 }
 
@@ -70,12 +71,18 @@ func (c *Call) Credentials(v any) error {
 func (c *Call) Log() hclog.Logger { return c.log }
 
 // Client gives the HTTP client for this call. A call has one client: what its
-// last Main request was answered is the answer of the call.
+// last Main request was answered is the answer of the call. What the vendor's
+// Authorization header holds is struck out of errors and logs from here on, in
+// whatever way the provider has put it together.
 func (c *Call) Client(vendor vendorhttp.Vendor) (*vendorhttp.Client, error) {
+	for _, value := range vendor.Header.Values("Authorization") {
+		_, credentials, _ := strings.Cut(value, " ")
+		c.secrets.add(value, credentials)
+	}
 	client, err := c.pool.Client(vendor, vendorhttp.Options{
 		BaseURLOverride: c.account.GetBaseUrl(),
 		RemoteQuery:     c.remoteQuery,
-		Secrets:         c.secrets,
+		Secrets:         c.secrets.own,
 		Log:             c.log,
 	})
 	if err != nil {
@@ -109,38 +116,27 @@ func (c *Call) result(wantAnswer bool) *providerv1.CallResult {
 	return result
 }
 
-// secretsIn collects the values of the credentials that the schemas mark as
-// writeOnly, at any depth.
-func (p *Provider) secretsIn(account *providerv1.Account) []string {
-	var credentials any
-	if json.Unmarshal(account.GetCredentials(), &credentials) != nil {
-		return nil
-	}
-	var secrets []string
-	for _, method := range p.Authentication {
-		var schema schemaNode
-		if json.Unmarshal(method.Schema, &schema) == nil {
-			secrets = schema.secrets(credentials, secrets)
-		}
-	}
-	return secrets
+// callSecrets are the secrets of one call: its own, for its errors, and a share
+// in those of the process, for the log.
+type callSecrets struct {
+	own, process *redact.Secrets
+	forget       []func()
 }
 
-type schemaNode struct {
-	WriteOnly  bool                  `json:"writeOnly"`
-	Properties map[string]schemaNode `json:"properties"`
+func newCallSecrets(process *redact.Secrets, texts []string) *callSecrets {
+	s := &callSecrets{own: redact.New(), process: process}
+	s.add(texts...)
+	return s
 }
 
-func (n schemaNode) secrets(value any, found []string) []string {
-	if text, ok := value.(string); ok && n.WriteOnly {
-		return append(found, text)
+func (s *callSecrets) add(texts ...string) {
+	s.own.Add(texts...)
+	s.forget = append(s.forget, s.process.Add(texts...))
+}
+
+// end takes the call's secrets out of those of the process.
+func (s *callSecrets) end() {
+	for _, forget := range s.forget {
+		forget()
 	}
-	if object, ok := value.(map[string]any); ok {
-		for name, property := range n.Properties {
-			if inner, ok := object[name]; ok {
-				found = property.secrets(inner, found)
-			}
-		}
-	}
-	return found
 }

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,11 +16,16 @@ import (
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
-var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+var (
+	slugPattern   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	methodPattern = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+	// hostPattern is a name, or "*." before a name of two parts or more.
+	hostPattern = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+)
 
 // hostileIDs must all be refused by every IDPattern: as a path segment they
 // would change the request.
-var hostileIDs = []string{"", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "1/", "/1", "1?x=1", "1#", "1%00", "1 ", " 1", "1\n", "\t1", "1/../2"}
+var hostileIDs = []string{"", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "1/", "/1", "1?x=1", "1#", "1%00", "1 ", " 1", "1\n", "\t1", "1\u00a0", "\u30001", "1\u2028", "1/../2"}
 
 // manifest checks the provider's description of itself and puts it into the
 // protocol's form. Every problem is an author's mistake; all are told at once.
@@ -39,6 +45,11 @@ func (p *Provider) manifest(hasEmulator bool) (*providerv1.HandshakeResponse, er
 	if len(p.AllowedHosts) == 0 {
 		bad("AllowedHosts is empty: the provider could not talk to anybody")
 	}
+	for _, host := range p.AllowedHosts {
+		if !hostPattern.MatchString(host) {
+			bad("AllowedHosts has %q, which is neither a host's name in lower case nor \"*.example.com\"", host)
+		}
+	}
 	if len(p.Authentication) == 0 {
 		bad("Authentication is empty: no account could be connected")
 	}
@@ -52,10 +63,25 @@ func (p *Provider) manifest(hasEmulator bool) (*providerv1.HandshakeResponse, er
 		DocumentationUrl: p.DocumentationURL,
 		HasEmulator:      hasEmulator,
 	}
+	seen := map[string]bool{}
 	for _, method := range p.Authentication {
+		if !methodPattern.MatchString(method.Name) {
+			bad("authentication method %q is not snake_case", method.Name)
+		}
+		if seen[method.Name] {
+			bad("authentication method %q is there twice", method.Name)
+		}
+		seen[method.Name] = true
+		var schema map[string]any
+		if json.Unmarshal(method.Schema, &schema) != nil || schema == nil {
+			bad("authentication method %q: the schema is not a JSON object, so its secrets would not be known", method.Name)
+		}
 		m.AuthenticationMethods = append(m.AuthenticationMethods, &providerv1.AuthenticationMethod{Name: method.Name, CredentialsSchema: method.Schema})
 	}
 	for _, hint := range p.RateLimits {
+		if hint.Calls < 1 || hint.Window <= 0 {
+			bad("RateLimits has one without calls or window")
+		}
 		m.RateLimits = append(m.RateLimits, &providerv1.RateLimitHint{Calls: hint.Calls, Window: durationpb.New(hint.Window), SharedBy: hint.SharedBy})
 	}
 	if p.Contacts != nil {
@@ -81,7 +107,10 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 		}
 	}
 	capabilities := &providerv1.ResourceCapabilities{Resource: name, RecordIdPattern: r.IDPattern}
-	add := func(method *providerv1.MethodCapabilities) {
+	add := func(method *providerv1.MethodCapabilities, field string, works bool) {
+		if !works {
+			problems = append(problems, fmt.Errorf("%s: %s.Do is nil", name, field))
+		}
 		for _, path := range method.ReturnedFields {
 			if !hasPath(record, path) {
 				problems = append(problems, fmt.Errorf("%s: the model has no field %q", name, path))
@@ -93,17 +122,17 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 		if r.List.PageCap < 1 {
 			problems = append(problems, fmt.Errorf("%s: List.PageCap is not set", name))
 		}
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_LIST, ReturnedFields: r.List.Returned, PageCap: int32(r.List.PageCap)})
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_LIST, ReturnedFields: r.List.Returned, PageCap: int32(r.List.PageCap)}, "List", r.List.Do != nil)
 	}
 	if r.Get != nil {
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_GET, ReturnedFields: r.Get.Returned})
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_GET, ReturnedFields: r.Get.Returned}, "Get", r.Get.Do != nil)
 	}
 	if r.Delete != nil {
 		semantics := &providerv1.DeleteSemantics{Kind: providerv1.DeleteSemantics_Kind(r.Delete.Kind), Repeat: providerv1.DeleteSemantics_Repeat(r.Delete.Repeat)}
 		if r.Delete.Kept > 0 {
 			semantics.Kept = durationpb.New(r.Delete.Kept)
 		}
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics})
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics}, "Delete", r.Delete.Do != nil)
 	}
 	return capabilities, errors.Join(problems...)
 }

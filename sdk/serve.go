@@ -1,16 +1,14 @@
 package sdk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	standardlog "log"
 	"os"
-	"os/signal"
-	"strconv"
-	"sync"
-	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -74,7 +72,7 @@ func (p *program) run(args []string) int {
 	case len(args) > 0 && (args[0] == "version" || args[0] == "--version"):
 		fmt.Println(manifest.Version)
 		return 0
-	case len(args) == 0 && os.Getenv(wire.Handshake.MagicCookieKey) == wire.Handshake.MagicCookieValue:
+	case len(args) == 0 && fromHost != nil:
 		return p.serve()
 	default:
 		fmt.Fprintf(os.Stderr, "%s %s is a provider plugin for unicrm, which starts it by itself.\n\n", name, manifest.Version)
@@ -92,22 +90,23 @@ func (p *program) run(args []string) int {
 
 // serve speaks the protocol with the host that started this process.
 func (p *program) serve() int {
-	stdio, err := takeStdio()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if fromHost.err != nil {
+		fmt.Fprintln(os.Stderr, fromHost.err)
 		return 1
 	}
-	if err := watchLifeline(os.Getenv(wire.LifelineEnv)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	fromHost.watchLifeline()
 	secrets := redact.New()
 	log := hclog.New(&hclog.LoggerOptions{
 		Name: p.provider.Slug, Level: hclog.LevelFromString(os.Getenv("UNICRM_LOG_LEVEL")), JSONFormat: true,
-		Output: &logWriter{out: stdio.stderr, secrets: secrets},
+		Output: &logWriter{out: fromHost.stderr, secrets: secrets},
 	})
+	standardlog.SetOutput(&logWriter{out: fromHost.stderr, secrets: secrets}) // for libraries that use it
 	s, err := newServer(&p.provider, p.emulator != nil, log, secrets)
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if err := fromHost.expectHandshake(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -117,7 +116,7 @@ func (p *program) serve() int {
 		Logger:           log,
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			options = append(options, grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				stdio.restore()
+				fromHost.restore()
 				return handler(ctx, request)
 			}))
 			return grpc.NewServer(append(options, s.grpcOptions()...)...)
@@ -141,59 +140,6 @@ func (p *served) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCon
 	return nil, errors.New("this is the plugin's side")
 }
 
-// stdio is what became of standard output and error. File descriptor 1 is for
-// go-plugin's handshake line alone: a stray print there would break the start,
-// and one after it would block when nobody reads. So descriptor 1 leads to
-// standard error, and only os.Stdout leads to the host until the first call.
-type stdio struct {
-	stderr *os.File
-	once   sync.Once
-}
-
-func takeStdio() (*stdio, error) {
-	handshake, err := syscall.Dup(1)
-	if err != nil {
-		return nil, fmt.Errorf("duplicate standard output: %w", err)
-	}
-	syscall.CloseOnExec(handshake)
-	if err := dup2(2, 1); err != nil {
-		return nil, fmt.Errorf("redirect standard output: %w", err)
-	}
-	s := &stdio{stderr: os.Stderr}
-	os.Stdout = os.NewFile(uintptr(handshake), "handshake")
-	return s, nil
-}
-
-// restore undoes what go-plugin did to os.Stdout and os.Stderr, which it leads
-// into streams that block or vanish when the host's connection is renewed.
-func (s *stdio) restore() {
-	s.once.Do(func() {
-		os.Stdout = s.stderr
-		os.Stderr = s.stderr
-	})
-}
-
-// watchLifeline ends the process when the host has gone, also when the host
-// was killed. While the lifeline holds, signals meant for the host's process
-// group do not end the plugin: the host drains it.
-func watchLifeline(fd string) error {
-	if fd == "" {
-		return nil // started by a tool that watches in its own way
-	}
-	number, err := strconv.Atoi(fd)
-	if err != nil || number < 3 {
-		return fmt.Errorf("%s=%q is not a file descriptor", wire.LifelineEnv, fd)
-	}
-	syscall.CloseOnExec(number)
-	lifeline := os.NewFile(uintptr(number), "lifeline")
-	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		_, _ = io.Copy(io.Discard, lifeline)
-		os.Exit(0)
-	}()
-	return nil
-}
-
 // maxLogLine is what a log line is cut to: the host's reader gives up on the
 // level of longer ones.
 const maxLogLine = 16 << 10
@@ -206,7 +152,7 @@ type logWriter struct {
 }
 
 func (w *logWriter) Write(line []byte) (int, error) {
-	clean := w.secrets.Bytes(line)
+	clean := w.strike(line)
 	if len(clean) > maxLogLine {
 		clean = shorten(clean)
 	}
@@ -216,21 +162,67 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// strike works on the values of a line and not on its text: a secret that
+// looks like a piece of the line itself must not break it.
+func (w *logWriter) strike(line []byte) []byte {
+	if bytes.Equal(w.secrets.JSON(line), line) {
+		return line
+	}
+	var fields map[string]any
+	if json.Unmarshal(line, &fields) != nil {
+		return w.secrets.Bytes(line)
+	}
+	for key, value := range fields {
+		switch v := value.(type) {
+		case string:
+			if key != "@level" && key != "@timestamp" {
+				fields[key] = w.secrets.Text(v)
+			}
+		case bool, float64, nil:
+		default: // a list or an object that somebody has logged
+			text, _ := json.Marshal(v)
+			fields[key] = w.secrets.Text(string(text))
+		}
+	}
+	clean, err := json.Marshal(fields)
+	if err != nil {
+		return w.secrets.Bytes(line)
+	}
+	return append(clean, '\n')
+}
+
 // shorten cuts the longest values until the line fits.
 func shorten(line []byte) []byte {
-	var fields map[string]any
+	var fields map[string]json.RawMessage
 	if json.Unmarshal(line, &fields) != nil {
 		return append(append([]byte{}, line[:maxLogLine-1]...), '\n')
 	}
 	for limit := maxLogLine / 2; limit > 64; limit /= 2 {
 		for key, value := range fields {
-			if text, ok := value.(string); ok && len(text) > limit {
-				fields[key] = text[:limit] + "…(cut)"
+			if len(value) > limit {
+				fields[key] = cutValue(value, limit)
 			}
 		}
 		if short, err := json.Marshal(fields); err == nil && len(short) < maxLogLine {
 			return append(short, '\n')
 		}
 	}
-	return []byte(`{"@level":"warn","@message":"a log line was too long to keep"}` + "\n")
+	rest := map[string]json.RawMessage{"cut": json.RawMessage(`"too many values to keep"`)}
+	for _, key := range []string{"@level", "@message", "@module", "@timestamp"} {
+		if value, ok := fields[key]; ok {
+			rest[key] = value
+		}
+	}
+	short, _ := json.Marshal(rest) // of pieces of valid JSON
+	return append(short, '\n')
+}
+
+// cutValue makes a long value into a text that holds its beginning.
+func cutValue(value json.RawMessage, limit int) json.RawMessage {
+	text := string(value)
+	if text[0] == '"' {
+		_ = json.Unmarshal(value, &text)
+	}
+	cut, _ := json.Marshal(text[:min(limit, len(text))] + "…(cut)")
+	return cut
 }

@@ -3,10 +3,11 @@ package sdk
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -20,6 +21,7 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 	"github.com/unicrm/unicrm/sdk/redact"
 	"github.com/unicrm/unicrm/sdk/vendorhttp"
+	"github.com/unicrm/unicrm/sdk/vendorjson"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
@@ -39,7 +41,7 @@ type server struct {
 	// secrets are those of the calls in flight, for the process's log.
 	secrets *redact.Secrets
 
-	inFlight sync.WaitGroup
+	inFlight inFlight
 }
 
 func newServer(p *Provider, hasEmulator bool, log hclog.Logger, secrets *redact.Secrets) (*server, error) {
@@ -79,18 +81,25 @@ type callRequest interface {
 // the deadline's margin.
 func (s *server) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
 	if info.FullMethod != providerv1.ProviderService_Shutdown_FullMethodName { // which waits for the others
-		s.inFlight.Add(1)
-		defer s.inFlight.Done()
+		s.inFlight.begin()
+		defer s.inFlight.end()
 	}
-	var secrets *redact.Secrets
+	secrets := newCallSecrets(s.secrets, nil)
+	defer secrets.end()
 	if r, ok := request.(callRequest); ok {
 		if r.GetCall().GetAccount() == nil {
 			return nil, errs.Status(errs.New(errs.InvalidParameter, "the request has no account"))
 		}
-		texts := s.provider.secretsIn(r.GetCall().GetAccount())
-		secrets = redact.New(texts...)
-		defer s.secrets.Add(texts...)()
+		secrets.add(s.provider.secretsIn(r.GetCall().GetAccount())...)
+		if at := r.GetCall().GetDeadline(); at.IsValid() {
+			// A deadline by the clock also counts for a process that was frozen
+			// while the call waited for it; gRPC's would begin anew.
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, at.AsTime())
+			defer cancel()
+		}
 	}
+	ctx = context.WithValue(ctx, secretsKey{}, secrets)
 	if deadline, ok := ctx.Deadline(); ok {
 		margin := min(replyMargin, time.Until(deadline)/10)
 		var cancel context.CancelFunc
@@ -106,40 +115,55 @@ func (s *server) intercept(ctx context.Context, request any, info *grpc.UnarySer
 	}()
 	response, err = handler(ctx, request)
 	if err != nil {
-		s.log.Debug("call failed", "method", info.FullMethod, "error", err.Error())
-		return nil, errs.Status(strike(err, secrets))
+		clean := strike(err, secrets.own)
+		level := hclog.Debug
+		if errs.Is(clean, errs.PluginBug) {
+			level = hclog.Error // whoever wrote this provider wants to know
+		}
+		s.log.Log(level, "call failed", "method", info.FullMethod, "error", err.Error())
+		return nil, errs.Status(clean)
 	}
 	return response, nil
 }
 
 // strike takes the secrets out of an error.
 func strike(err error, secrets *redact.Secrets) error {
-	e, ok := err.(*errs.Error) //nolint:errorlint // what wraps one of ours is redacted as text below
-	if !ok {
-		if wrapped := errs.FromStatus(err); wrapped != nil {
-			e = wrapped
-		} else if _, isStatus := status.FromError(err); isStatus || contextEnded(err) {
-			return err
-		} else {
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		if e = errs.FromStatus(err); e == nil {
+			if s, isStatus := status.FromError(err); isStatus {
+				return status.Error(s.Code(), secrets.Text(s.Message()))
+			}
+			if contextEnded(err) {
+				return err // of which nothing is shown
+			}
 			return errs.New(errs.PluginBug, "%s", secrets.Text(err.Error()))
 		}
 	}
 	clean := *e
 	clean.Message = secrets.Text(e.Message)
-	clean.Fields = nil
+	clean.Fields, clean.MissingScopes = nil, nil
 	for _, f := range e.Fields {
 		clean.Fields = append(clean.Fields, errs.Field{Path: secrets.Text(f.Path), Description: secrets.Text(f.Description), Missing: f.Missing})
 	}
+	for _, scope := range e.MissingScopes {
+		clean.MissingScopes = append(clean.MissingScopes, secrets.Text(scope))
+	}
 	if e.Vendor != nil {
 		answer := *e.Vendor
-		answer.Body = secrets.Bytes(answer.Body)
+		answer.ContentType = secrets.Text(answer.ContentType)
+		answer.Body = secrets.JSON(answer.Body)
 		clean.Vendor = &answer
 	}
 	return &clean
 }
 
-func (s *server) call(c *providerv1.CallContext) *Call {
-	return newCall(s.provider, s.pool, s.log, c)
+// secretsKey leads to the *callSecrets of a call's context.
+type secretsKey struct{}
+
+func (s *server) call(ctx context.Context, c *providerv1.CallContext) *Call {
+	secrets, _ := ctx.Value(secretsKey{}).(*callSecrets)
+	return newCall(secrets, s.pool, s.log, c)
 }
 
 // Handshake implements the protocol.
@@ -165,7 +189,7 @@ func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckC
 	if s.provider.CheckConnection == nil {
 		return nil, errs.New(errs.Unsupported, "%s offers no way to check a connection", s.provider.DisplayName)
 	}
-	if err := s.provider.CheckConnection(ctx, s.call(request.GetCall())); err != nil {
+	if err := s.provider.CheckConnection(ctx, s.call(ctx, request.GetCall())); err != nil {
 		return nil, notARecord(err)
 	}
 	return &providerv1.CheckConnectionResponse{}, nil
@@ -174,15 +198,7 @@ func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckC
 // Shutdown implements the protocol: it answers when the calls in flight are
 // done or the host's patience ends; the host then ends the process.
 func (s *server) Shutdown(ctx context.Context, _ *providerv1.ShutdownRequest) (*providerv1.ShutdownResponse, error) {
-	done := make(chan struct{})
-	go func() {
-		s.inFlight.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	s.inFlight.wait(ctx)
 	return &providerv1.ShutdownResponse{}, nil
 }
 
@@ -216,10 +232,21 @@ func (s *server) ListContacts(ctx context.Context, request *crmv1.ListContactsRe
 	if size < 1 || size > list.PageCap {
 		size = list.PageCap
 	}
-	call := s.call(request.GetCall())
+	call := s.call(ctx, request.GetCall())
 	page, err := list.Do(ctx, call, ListQuery{PageSize: size, PageToken: request.GetPageToken()})
 	if err != nil {
 		return nil, notARecord(err)
+	}
+	if len(page.Records) > size {
+		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave %d records where %d were asked for", s.provider.DisplayName, len(page.Records), size)
+	}
+	if page.Next != "" && page.Next == request.GetPageToken() {
+		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave the page that was asked for as the next one, so the list would never end", s.provider.DisplayName)
+	}
+	for i := range page.Records {
+		if err := soundContact(&page.Records[i]); err != nil {
+			return nil, err
+		}
 	}
 	response := &crmv1.ListContactsResponse{NextPageToken: page.Next, Result: call.result(request.GetCall().GetWantVendorAnswer())}
 	for i := range page.Records {
@@ -233,12 +260,34 @@ func (s *server) GetContact(ctx context.Context, request *crmv1.GetContactReques
 	if s.provider.Contacts.Get == nil {
 		return s.UnimplementedContactsServiceServer.GetContact(ctx, request)
 	}
-	call := s.call(request.GetCall())
+	call := s.call(ctx, request.GetCall())
 	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Get.Do)
 	if err != nil {
 		return nil, err
 	}
+	if contact == nil {
+		return nil, errs.New(errs.PluginBug, "the provider returned neither a contact nor an error")
+	}
+	if err := soundContact(contact); err != nil {
+		return nil, err
+	}
+	if !strings.EqualFold(*contact.ID, request.GetId()) {
+		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s answered with the record %.100s where %s was asked for", s.provider.DisplayName, *contact.ID, request.GetId())
+	}
 	return &crmv1.GetContactResponse{Contact: contact.Proto(), Result: call.result(request.GetCall().GetWantVendorAnswer())}, nil
+}
+
+// soundContact holds a record to what the protocol promises of every one.
+func soundContact(contact *crm.Contact) error {
+	switch {
+	case contact.ID == nil || *contact.ID == "":
+		return errs.New(errs.PluginBug, "the provider returned a contact without an id")
+	case contact.RemoteData != nil && !json.Valid(contact.RemoteData):
+		return errs.New(errs.PluginBug, "the RemoteData of the contact %.100s is not JSON", *contact.ID)
+	case contact.CustomFields != nil && (vendorjson.Object(contact.CustomFields) == nil || !json.Valid(contact.CustomFields)):
+		return errs.New(errs.PluginBug, "the CustomFields of the contact %.100s are not a JSON object", *contact.ID)
+	}
+	return nil
 }
 
 // DeleteContact implements the protocol.
@@ -246,7 +295,7 @@ func (s *server) DeleteContact(ctx context.Context, request *crmv1.DeleteContact
 	if s.provider.Contacts.Delete == nil {
 		return s.UnimplementedContactsServiceServer.DeleteContact(ctx, request)
 	}
-	call := s.call(request.GetCall())
+	call := s.call(ctx, request.GetCall())
 	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Delete.Do)
 	already := err != nil && errs.Is(err, errs.RecordNotFound) && call.client != nil && call.client.DeleteResent()
 	if err != nil && !already {

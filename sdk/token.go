@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -31,8 +32,10 @@ func DecodeToken(token string, position any) error {
 	if err == nil {
 		dec := json.NewDecoder(bytes.NewReader(data))
 		dec.DisallowUnknownFields()
-		if err = dec.Decode(position); err == nil && dec.More() {
-			err = errors.New("more than one value")
+		if err = dec.Decode(position); err == nil {
+			if _, more := dec.Token(); !errors.Is(more, io.EOF) || bytes.Equal(data, []byte("null")) {
+				err = errors.New("not one position")
+			}
 		}
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ var provider = sdk.Provider{
 			"type": "object",
 			"properties": {
 				"bundle_alias": {
-					"type": "string", "minLength": 1, "maxLength": 300,
+					"type": "string", "minLength": 1, "maxLength": 300, "pattern": "\\.(myfreshworks|freshworks|freshsales)\\.",
 					"title": "Bundle alias",
 					"description": "The whole address that stands under the API key, such as acme.myfreshworks.com/crm/sales. An account of the older product has acme.freshsales.io, without a path."
 				},

@@ -27,7 +27,7 @@ var provider = sdk.Provider{
 			"type": "object",
 			"properties": {
 				"pod": {
-					"type": "string", "minLength": 1, "maxLength": 100,
+					"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^\\s*[A-Za-z]{1,6}[0-9]{0,3}\\s*$|insightly",
 					"title": "Pod",
 					"description": "The part of the instance that the API URL names, such as na1 in https://api.na1.insightly.com: User Settings, API, under the API key. The whole API URL will do too."
 				},

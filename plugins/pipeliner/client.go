@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/unicrm/unicrm/sdk"
 	"github.com/unicrm/unicrm/sdk/errs"
-	"github.com/unicrm/unicrm/sdk/redact"
 	"github.com/unicrm/unicrm/sdk/vendorhttp"
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
@@ -40,11 +38,7 @@ func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
 		Name:    "Pipeliner",
 		BaseURL: base,
 		Header:  http.Header{"Authorization": {"Basic " + basic}},
-		Explain: func(response *vendorhttp.Response) *errs.Error {
-			// The SDK strikes out each half of the key, but does not know them joined.
-			response.Body = bytes.ReplaceAll(response.Body, []byte(basic), []byte(redact.Mark))
-			return explain(response)
-		},
+		Explain: explain,
 	})
 }
 

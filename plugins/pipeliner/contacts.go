@@ -114,6 +114,7 @@ func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk
 	// Cursors hold the sorted value and the id, so equal times do no harm.
 	request.Query = []vendorhttp.Param{{Name: "order-by", Value: "created"}}
 	request.Fixed = []vendorhttp.Param{{Name: "first", Value: strconv.Itoa(query.PageSize)}}
+	request.Reserved = []string{"after", "last", "before"} // the other ways through the pages
 	if at.After != "" {
 		request.Fixed = append(request.Fixed, vendorhttp.Param{Name: "after", Value: at.After})
 	}

@@ -30,7 +30,7 @@ var provider = sdk.Provider{
 			"type": "object",
 			"properties": {
 				"service_url": {
-					"type": "string", "minLength": 1, "maxLength": 500,
+					"type": "string", "minLength": 1, "maxLength": 500, "pattern": "pipelinersales",
 					"title": "Service URL",
 					"description": "Stands beside the API key, such as https://eu-central.api.pipelinersales.com. It names the region in which the space lives. In Pipeliner: Administration, Unit/Users & Roles, Applications, the application, Show API Access."
 				},

@@ -33,7 +33,7 @@ var provider = sdk.Provider{
 					"description": "The token of a Private App (Service Account in older tenants), which an administrator creates in Planhat's App Center or Settings. It is shown once. The app needs permission to view and to delete end users."
 				},
 				"region_host": {
-					"type": "string", "maxLength": 100,
+					"type": "string", "maxLength": 100, "pattern": "^$|planhat",
 					"title": "API host of the region",
 					"description": "Only where Planhat told you another API host than api.planhat.com: api-eu, api-eu2, api-eu3 or api-us2.planhat.com, or api.planhatdemo.com for a demo tenant.",
 					"examples": ["api.planhat.com", "api-eu.planhat.com", "api-eu2.planhat.com", "api-eu3.planhat.com", "api-us2.planhat.com", "api.planhatdemo.com"]

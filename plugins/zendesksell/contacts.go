@@ -116,6 +116,9 @@ func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk
 	if err := response.Decode(&body); err != nil {
 		return page, err
 	}
+	if len(body.Items) > at.Size {
+		return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell gave more contacts than were asked for")
+	}
 	if body.Items == nil {
 		return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered a list without items")
 	}
@@ -152,7 +155,7 @@ func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, e
 	if err != nil {
 		return nil, err
 	}
-	unified, err := personIn(response)
+	unified, err := personIn(response, id)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +175,11 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	if err != nil {
 		return nil, err
 	}
-	if _, err := personIn(response); err != nil {
+	if _, err := personIn(response, id); err != nil {
 		return nil, err
+	}
+	if !surelyPerson(response.Body) {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell did not say that the record %s is no company, so it was not deleted", id)
 	}
 	response, err = client.Main(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"contacts", id}})
 	if err != nil {
@@ -182,8 +188,21 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	return &crm.Contact{RemoteData: response.JSON()}, nil // 204 and empty, as a rule
 }
 
-// personIn reads a single-contact answer; an organization is not found.
-func personIn(response *vendorhttp.Response) (*crm.Contact, error) {
+// surelyPerson tells whether a single-contact answer says in so many words
+// that the record is no organization. encoding/json forgives the case of keys
+// and takes the last of two; before a deletion nothing is forgiven.
+func surelyPerson(body []byte) bool {
+	data, ok := vendorjson.Member(body, "data")
+	if !ok {
+		return false
+	}
+	flag, ok := vendorjson.Member(data, "is_organization")
+	return ok && string(flag) == "false"
+}
+
+// personIn reads the answer for one id; an organization is not found, and
+// another record is no answer.
+func personIn(response *vendorhttp.Response, id string) (*crm.Contact, error) {
 	var body envelope
 	if err := response.Decode(&body); err != nil {
 		return nil, err
@@ -191,6 +210,9 @@ func personIn(response *vendorhttp.Response) (*crm.Contact, error) {
 	record, err := body.contact()
 	if err != nil {
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered without a contact in data")
+	}
+	if record.ID.String() != id {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered with another record than %s", id)
 	}
 	if record.IsOrganization {
 		return nil, errs.New(errs.RecordNotFound, "the record %s is a company, not a contact", record.ID)

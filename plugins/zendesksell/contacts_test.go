@@ -259,3 +259,33 @@ func TestARefusedTokenIsTheAccountsFault(t *testing.T) {
 	e := providertest.RequireReason(t, err, errs.VendorUnauthenticated)
 	assert.NotContains(t, e.Error(), token)
 }
+
+func TestNothingIsDeletedUnlessSellSaysThatItIsAPerson(t *testing.T) {
+	for _, answer := range []string{
+		`{"data":{"id":400001,"name":"X Ltd"}}`,
+		`{"data":{"id":400001,"is_organization":null}}`,
+		`{"data":{"id":400001,"is_organization":"yes"}}`,
+		`{"data":{"id":400001,"is_organization":"false"}}`,
+		`{"data":{"id":400001,"is_organization":true,"IS_ORGANIZATION":false}}`,
+		`{"data":{"id":400001,"is_organization":true,"is_organization":false}}`,
+		`{"data":{"id":400002,"is_organization":false}}`,
+		`{"data":{"id":400001,"is_organization":true},"Data":{"id":400001,"is_organization":false}}`,
+		`{"data":[]}`,
+		`{}`,
+	} {
+		k := start(t, nil)
+		require.NoError(t, k.Emulator.Inject(kit.Match{Method: http.MethodGet}, kit.Fault{Status: 200, Body: json.RawMessage(answer)}, -1))
+		_, err := deleteContact(providertest.Context(t), k.Call(t), "400001")
+		require.Error(t, err, answer)
+		for _, c := range k.Emulator.Calls() {
+			require.NotEqual(t, http.MethodDelete, c.Method, answer)
+		}
+	}
+}
+
+func TestAPageWithMoreThanWasAskedForIsRefused(t *testing.T) {
+	k := start(t, nil)
+	require.NoError(t, k.Emulator.Inject(kit.Match{}, kit.Fault{Status: 200, Body: json.RawMessage(`{"items":[{"data":{"id":1}},{"data":{"id":2}}]}`)}, 1))
+	_, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 1})
+	providertest.RequireReason(t, err, errs.UnexpectedVendorAnswer)
+}

@@ -33,9 +33,6 @@ type calls struct {
 // record notes a request and gives its body back to be read again.
 func (c *calls) record(r *http.Request) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-	if err != nil {
-		return err
-	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	call := Call{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Headers: r.Header.Clone(), Body: string(body[:min(len(body), keptBody)])}
 	call.Headers.Set("Host", r.Host)
@@ -45,7 +42,7 @@ func (c *calls) record(r *http.Request) error {
 		c.all = append([]Call(nil), c.all[keptCalls/10:]...)
 	}
 	c.all = append(c.all, call)
-	return nil
+	return err
 }
 
 func (c *calls) list() []Call {

@@ -16,6 +16,7 @@ package emulator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,21 +108,33 @@ func (e *Env) Switch(name string) string {
 
 // SetSwitch changes a switch. The error names what would have been accepted.
 func (e *Env) SetSwitch(name, value string) error {
+	return e.setSwitches(map[string]string{name: value})
+}
+
+// setSwitches changes all of the switches or, on an error, none.
+func (e *Env) setSwitches(wanted map[string]string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.known {
+	for name, value := range wanted {
+		if err := e.checkSwitch(name, value); err != nil {
+			return err
+		}
+	}
+	maps.Copy(e.switches, wanted)
+	return nil
+}
+
+func (e *Env) checkSwitch(name, value string) error {
+	names := make([]string, len(e.known))
+	for i, s := range e.known {
 		if s.Name != name {
+			names[i] = s.Name
 			continue
 		}
 		if len(s.Values) > 0 && !slices.Contains(s.Values, value) {
 			return fmt.Errorf("switch %s takes %s, not %q", name, strings.Join(s.Values, ", "), value)
 		}
-		e.switches[name] = value
 		return nil
-	}
-	names := make([]string, len(e.known))
-	for i, s := range e.known {
-		names[i] = s.Name
 	}
 	return fmt.Errorf("no switch %q; there are %s", name, strings.Join(names, ", "))
 }

@@ -30,7 +30,8 @@ type Fault struct {
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	// Body is a JSON string, sent as its text, or any other JSON value, sent
-	// as it is with application/json unless Headers say otherwise.
+	// as it is with application/json unless Headers say otherwise. Null, or
+	// leaving it out, sends none.
 	Body json.RawMessage `json:"body,omitempty"`
 	// DelayMS waits that many milliseconds first, or until the client has gone.
 	DelayMS int `json:"delay_ms,omitempty"`
@@ -194,6 +195,7 @@ func halfOf(answer *httptest.ResponseRecorder) []byte {
 	}
 	var b strings.Builder
 	b.WriteString(status)
+	answer.Header().Del("Content-Length")
 	_ = answer.Header().Write(&b)
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n", len(body))
 	return append([]byte(b.String()), body[:len(body)/2]...)

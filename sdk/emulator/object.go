@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Object is a JSON object that keeps the order of its keys and the digits of
@@ -89,7 +90,8 @@ func (o *Object) Text(key string) string {
 	return s
 }
 
-// Clone copies the object and everything in it.
+// Clone copies the object and the objects, arrays, []*Object, []string and
+// json.RawMessage in it; values of other types are shared.
 func (o *Object) Clone() *Object {
 	c := &Object{}
 	for _, key := range o.keys {
@@ -111,6 +113,16 @@ func cloneValue(value any) any {
 			c[i] = cloneValue(v[i])
 		}
 		return c
+	case []*Object:
+		c := make([]*Object, len(v))
+		for i := range v {
+			c[i], _ = cloneValue(v[i]).(*Object)
+		}
+		return c
+	case []string:
+		return slices.Clone(v)
+	case json.RawMessage:
+		return slices.Clone(v)
 	default:
 		return v
 	}
@@ -160,7 +172,7 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 func ParseValue(data []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	value, err := parseValue(dec)
+	value, err := parseValue(dec, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +182,11 @@ func ParseValue(data []byte) (any, error) {
 	return value, nil
 }
 
-func parseValue(dec *json.Decoder) (any, error) {
+// maxDepth is how deep a value may nest. Reading takes stack for each level,
+// and Go ends the process when that is used up.
+const maxDepth = 1000
+
+func parseValue(dec *json.Decoder, depth int) (any, error) {
 	token, err := dec.Token()
 	if err != nil {
 		return nil, err
@@ -178,6 +194,9 @@ func parseValue(dec *json.Decoder) (any, error) {
 	delim, ok := token.(json.Delim)
 	if !ok {
 		return token, nil
+	}
+	if depth >= maxDepth {
+		return nil, fmt.Errorf("the JSON value is more than %d levels deep", maxDepth)
 	}
 	switch delim {
 	case '{':
@@ -187,7 +206,7 @@ func parseValue(dec *json.Decoder) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			value, err := parseValue(dec)
+			value, err := parseValue(dec, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -198,7 +217,7 @@ func parseValue(dec *json.Decoder) (any, error) {
 	case '[':
 		list := []any{}
 		for dec.More() {
-			value, err := parseValue(dec)
+			value, err := parseValue(dec, depth+1)
 			if err != nil {
 				return nil, err
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -138,9 +139,7 @@ func (s *Server) controlHandler() http.Handler {
 	})
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		var fault armedFault
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-		dec.DisallowUnknownFields()
-		err := dec.Decode(&fault)
+		err := readControl(w, r, &fault)
 		if err == nil {
 			err = s.faults.add(fault)
 		}
@@ -159,11 +158,9 @@ func (s *Server) controlHandler() http.Handler {
 	})
 	mux.HandleFunc("PUT /switches", func(w http.ResponseWriter, r *http.Request) {
 		var wanted map[string]string
-		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&wanted)
-		for name, value := range wanted {
-			if err == nil {
-				err = s.env.SetSwitch(name, value)
-			}
+		err := readControl(w, r, &wanted)
+		if err == nil {
+			err = s.env.setSwitches(wanted)
 		}
 		if err != nil {
 			controlError(w, err)
@@ -192,6 +189,19 @@ func refuseBrowsers(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// readControl reads a body that is one JSON value with nothing unknown in it.
+func readControl(w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body is more than one JSON value")
+	}
+	return nil
 }
 
 func controlError(w http.ResponseWriter, err error) {

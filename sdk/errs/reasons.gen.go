@@ -46,7 +46,8 @@ const (
 	VendorPrecondition = v1.Reason_REASON_VENDOR_PRECONDITION
 	// VendorRateLimited: The vendor's rate limit.
 	VendorRateLimited = v1.Reason_REASON_VENDOR_RATE_LIMITED
-	// VendorUnavailable: The vendor cannot be reached or says that it is down. Nothing was changed.
+	// VendorUnavailable: The vendor cannot be reached, in which case nothing was changed, or says
+	// that it failed.
 	VendorUnavailable = v1.Reason_REASON_VENDOR_UNAVAILABLE
 	// VendorTimeout: The vendor did not answer a read in time.
 	VendorTimeout = v1.Reason_REASON_VENDOR_TIMEOUT

@@ -123,6 +123,42 @@ func (s *Secrets) Text(text string) string {
 	return text
 }
 
+// JSON strikes the secrets out of the strings of a JSON text also where its
+// writer has escaped them in some way of its own, such as "\\/" or "\\u002D".
+// Keys are strings too. What is not JSON is treated as bytes.
+func (s *Secrets) JSON(data []byte) []byte {
+	if s == nil || !json.Valid(data) {
+		return s.Bytes(data)
+	}
+	var out []byte
+	kept := 0
+	for i := 0; i < len(data); i++ {
+		if data[i] != '"' {
+			continue
+		}
+		start, escaped := i, false
+		for i++; data[i] != '"'; i++ {
+			if data[i] == '\\' {
+				escaped = true
+				i++
+			}
+		}
+		if !escaped {
+			continue // Bytes sees it as it is
+		}
+		var text string
+		if json.Unmarshal(data[start:i+1], &text) != nil {
+			continue
+		}
+		if clean := s.Text(text); clean != text {
+			quoted, _ := json.Marshal(clean)
+			out = append(append(out, data[kept:start]...), quoted...)
+			kept = i + 1
+		}
+	}
+	return s.Bytes(append(out, data[kept:]...))
+}
+
 // Bytes strikes the secrets out of data, which stays as it is.
 func (s *Secrets) Bytes(data []byte) []byte {
 	if s == nil {

@@ -166,7 +166,7 @@ func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param)
 			if again && errors.Is(ctx.Err(), context.Canceled) {
 				return nil, resent, ctx.Err()
 			}
-			if resent && saysNothing(err) {
+			if resent && !errs.Is(err, errs.RecordNotFound) {
 				err = c.outcomeUnknown(err) // the first DELETE may have taken effect
 			}
 			return response, resent, err
@@ -174,11 +174,6 @@ func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param)
 		resent = resent || broke
 		c.options.Log.Debug("sending again", "method", request.Method, "try", try+2, "after", wait, "cause", err)
 	}
-}
-
-// saysNothing tells whether an answer leaves open what is with the record.
-func saysNothing(err error) bool {
-	return errs.Is(err, errs.VendorUnavailable) || errs.Is(err, errs.VendorRateLimited) || errs.Is(err, errs.UnexpectedVendorAnswer)
 }
 
 // try sends once. written tells whether any of the request may have reached
@@ -217,12 +212,19 @@ func (c *Client) try(ctx context.Context, request *Request, target *url.URL, bod
 		return nil, sent.Load(), err
 	}
 	defer answer.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(answer.Body, MaxBody+1))
+	limit := MaxBody
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		limit = maxErrorBody
+	}
+	data, err := io.ReadAll(io.LimitReader(answer.Body, int64(limit)+1))
 	if err != nil {
 		return nil, true, fmt.Errorf("read the answer: %w", err)
 	}
 	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: data, secrets: c.options.Secrets}
-	if len(data) > MaxBody {
+	switch {
+	case len(data) > limit && limit == maxErrorBody:
+		response.Body, response.truncated = data[:limit], true
+	case len(data) > limit:
 		tooLong := response.Error(errs.UnexpectedVendorAnswer, "%s answered %d with more than %d MiB; ask for fewer records at once", c.vendor.Name, answer.StatusCode, MaxBody>>20)
 		tooLong.Vendor.Body, tooLong.Vendor.Truncated = tooLong.Vendor.Body[:errs.MaxDetail], true
 		return nil, true, tooLong

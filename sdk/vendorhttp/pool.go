@@ -24,6 +24,10 @@ import (
 // MaxBody is the most that is read of a vendor's answer, in bytes.
 const MaxBody = 16 << 20
 
+// maxErrorBody is the most that is read of an answer other than 2xx. Callers
+// see 64 KiB of it; reading it as JSON costs many times its size.
+const maxErrorBody = 256 << 10
+
 // maxRedirects is how many redirects a read follows, all to the same origin.
 const maxRedirects = 3
 

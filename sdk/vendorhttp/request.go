@@ -23,6 +23,9 @@ type Request struct {
 	Query []Param
 	// Fixed are parameters that it may not: paging and credentials.
 	Fixed []Param
+	// Reserved are names that remote_query may not set either though this
+	// request does not send them, such as a cursor on the first page.
+	Reserved []string
 	// Header overrides the client's headers.
 	Header http.Header
 	// Body is encoded as JSON; nil sends none.
@@ -60,12 +63,20 @@ func (r *Request) url(o origin, remoteQuery []Param) (*url.URL, error) {
 	return &u, nil
 }
 
+func (r *Request) reserved() []string {
+	names := r.Reserved
+	for _, fixed := range r.Fixed {
+		names = append(names[:len(names):len(names)], fixed.Name)
+	}
+	return names
+}
+
 // rawQuery is the adapter's parameters with the caller's put over them.
 func (r *Request) rawQuery(remoteQuery []Param) (string, error) {
 	replaced := map[string]bool{}
 	for _, p := range remoteQuery {
-		for _, fixed := range r.Fixed {
-			if strings.EqualFold(p.Name, fixed.Name) {
+		for _, reserved := range r.reserved() {
+			if strings.EqualFold(p.Name, reserved) {
 				return "", &errs.Error{
 					Reason:  errs.InvalidParameter,
 					Message: "remote_query[" + p.Name + "] is set by the provider itself; use limit and next_cursor for paging",

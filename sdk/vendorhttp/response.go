@@ -25,7 +25,8 @@ type Response struct {
 	// RateLimit is what the answer said of the vendor's limits, or nil.
 	RateLimit *errs.RateLimit
 
-	secrets *redact.Secrets
+	secrets   *redact.Secrets
+	truncated bool // more than maxErrorBody came
 }
 
 // OK tells whether the status is 2xx.

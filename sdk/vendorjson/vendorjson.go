@@ -88,6 +88,36 @@ func Object(raw json.RawMessage) json.RawMessage {
 	return nil
 }
 
+// Member gives the raw value of one member of a JSON object by its exact key.
+// It is not there when raw is no object, when the key is absent, and when a key
+// that is alike but for its case, or the same one, stands there a second time:
+// for decisions that must not rest on which of two a reader prefers.
+func Member(raw json.RawMessage, key string) (json.RawMessage, bool) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+		return nil, false
+	}
+	var found json.RawMessage
+	alike := 0
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return nil, false
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return nil, false
+		}
+		if name, _ := token.(string); strings.EqualFold(name, key) {
+			alike++
+			if name == key {
+				found = value
+			}
+		}
+	}
+	return found, found != nil && alike == 1
+}
+
 // Time reads an instant by the first layout that fits; one without a zone is
 // in UTC. Text that fits none, and zero dates such as "0000-00-00 00:00:00",
 // read as absent.
@@ -98,10 +128,10 @@ func Time(text Text, layouts ...string) *time.Time {
 	}
 	for _, layout := range layouts {
 		if parsed, err := time.Parse(layout, trimmed); err == nil {
-			if parsed.Year() <= 1 || parsed.Year() > 9999 { // year 1 is .NET's way of saying "never"
+			utc := parsed.UTC()
+			if utc.Year() <= 1 || utc.Year() > 9999 { // year 1 is .NET's way of saying "never"
 				return nil
 			}
-			utc := parsed.UTC()
 			return &utc
 		}
 	}

@@ -26,6 +26,13 @@ import (
 // so how long a change by another process takes to be seen.
 const cacheFor = 5 * time.Second
 
+const (
+	// maxContext is what a context may hold, in bytes.
+	maxContext = 16 << 10
+	// maxKnown is how many accounts are remembered at once.
+	maxKnown = 1000
+)
+
 // Connector asks a vendor whether credentials work.
 type Connector interface {
 	CheckConnection(ctx context.Context, slug, requestID string, account unified.Account) error
@@ -40,6 +47,9 @@ type Accounts struct {
 
 	mu    sync.Mutex
 	known map[string]knownAccount // guarded by mu: by environment and id
+	// changes counts what was forgotten, so that a read that began before is
+	// not remembered after. Guarded by mu.
+	changes int
 }
 
 type knownAccount struct {
@@ -73,6 +83,9 @@ func (a *Accounts) Create(ctx context.Context, environment, requestID string, in
 	}
 	if len(in.Context) == 0 || string(in.Context) == "null" {
 		return store.Account{}, missing("context")
+	}
+	if len(in.Context) > maxContext {
+		return store.Account{}, bodyError("context", fmt.Sprintf("it is larger than %d bytes", maxContext))
 	}
 	credentials, baseURL, err := a.splitBaseURL(in.Context)
 	if err != nil {
@@ -145,6 +158,7 @@ func (a *Accounts) Find(ctx context.Context, environment, id string) (store.Acco
 	now := time.Now()
 	a.mu.Lock()
 	known, ok := a.known[key]
+	changes := a.changes
 	a.mu.Unlock()
 	if ok && now.Before(known.expires) {
 		return known.account, nil
@@ -158,11 +172,15 @@ func (a *Accounts) Find(ctx context.Context, environment, id string) (store.Acco
 		return store.Account{}, fmt.Errorf("read the account: %w", err)
 	}
 	a.mu.Lock()
-	if len(a.known) >= 10_000 {
-		clear(a.known)
+	defer a.mu.Unlock()
+	if changes == a.changes {
+		for other, k := range a.known { // credentials are not kept for longer than they are believed
+			if now.After(k.expires) || len(a.known) >= maxKnown {
+				delete(a.known, other)
+			}
+		}
+		a.known[key] = knownAccount{account: account, expires: now.Add(cacheFor)}
 	}
-	a.known[key] = knownAccount{account: account, expires: now.Add(cacheFor)}
-	a.mu.Unlock()
 	return account, nil
 }
 
@@ -185,6 +203,17 @@ func (a *Accounts) forget(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.known, key)
+	a.changes++
+}
+
+// ForCall is what a plugin gets to know of an account for a call. An account
+// whose base_url was allowed once is refused by a host that does not allow
+// them: its credentials must not go on flowing there.
+func (a *Accounts) ForCall(account store.Account) (unified.Account, error) {
+	if account.BaseURL != "" && !a.allowBaseURLs {
+		return unified.Account{}, errs.New(errs.InvalidParameter, "the account names a base_url, which this host does not allow; start it with --allow-base-url-override")
+	}
+	return ForProvider(account), nil
 }
 
 // ForProvider is what a plugin gets to know of an account.

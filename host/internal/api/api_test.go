@@ -41,12 +41,12 @@ func TestRemoteQueryIsUnwrappedByOneLevel(t *testing.T) {
 }
 
 func TestExcludeFieldsTakesEveryFormOfList(t *testing.T) {
-	for raw, want := range map[string][]string{
-		"truto_exclude_fields[]=name&truto_exclude_fields[]=tags":   {"name", "tags"},
-		"truto_exclude_fields[0]=name&truto_exclude_fields[1]=tags": {"name", "tags"},
-		"truto_exclude_fields=name,%20tags,":                        {"name", "tags"},
-		"truto_exclude_fields=addresses.city,account.name":          {"addresses.city", "account.name"},
-		"truto_exclude_fields[]=custom_fields.a.b c":                {"custom_fields.a.b c"},
+	for raw, want := range map[string]unified.Paths{
+		"truto_exclude_fields[]=name&truto_exclude_fields[]=tags":   {"name": nil, "tags": nil},
+		"truto_exclude_fields[0]=name&truto_exclude_fields[1]=tags": {"name": nil, "tags": nil},
+		"truto_exclude_fields=name,%20tags,":                        {"name": nil, "tags": nil},
+		"truto_exclude_fields=addresses.city,account.name":          {"addresses": {"city": nil}, "account": {"name": nil}},
+		"truto_exclude_fields[]=custom_fields.a.b c":                {"custom_fields": {"a": {"b c": nil}}},
 	} {
 		q, err := readQuery(account+"&"+strings.ReplaceAll(raw, " ", "%20"), unified.Get, schema(t))
 		require.NoError(t, err, raw)

@@ -67,6 +67,10 @@ func (s *Server) fail(x *exchange, err error) {
 			e = errs.New(errs.Internal, "the host made a mistake; its log has the details under this request_id")
 		}
 	}
+	x.reason = errs.Name(e.Reason)
+	if e.Reason == errs.PluginBug {
+		s.Log.Error("a plugin made a mistake", "request_id", x.id, "provider", x.provider, "error", e.Message)
+	}
 	status := e.HTTPStatus()
 	if e.Reason == errs.OutcomeUnknown && (x.method == string(unified.Create) || x.method == string(unified.Update)) {
 		status = http.StatusInternalServerError // many clients repeat a 502 by themselves
@@ -140,7 +144,11 @@ func insights(err error, e *errs.Error) map[string]any {
 		all["missing_required_body_fields"] = insight{Description: "the request left out body fields that are required", Value: missing}
 	}
 	if e.Vendor != nil {
-		all["remote_error"] = insight{Description: "the provider answered with an error; raw_response has its words"}
+		words := insight{Description: "the provider answered with an error and no words"}
+		if len(bytes.TrimSpace(e.Vendor.Body)) > 0 {
+			words.Description = "the provider answered with an error; raw_response has its words"
+		}
+		all["remote_error"] = words
 	}
 	switch e.Reason {
 	case errs.VendorRateLimited:

@@ -2,8 +2,11 @@ package api
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -11,8 +14,12 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
-// maxParams bounds the parameters of one request.
-const maxParams = 500
+// maxParams bounds the parameters of one request, maxPathDepth the names in a
+// dotted path.
+const (
+	maxParams    = 500
+	maxPathDepth = 10
+)
 
 // param is one parameter of the query string: `a[b][]=v` has the name "a" and
 // the path ["b", ""].
@@ -36,8 +43,8 @@ func parseQuery(raw string) ([]param, error) {
 		key, value, _ := strings.Cut(pair, "=")
 		key, keyErr := url.QueryUnescape(key)
 		value, valueErr := url.QueryUnescape(value)
-		if keyErr != nil || valueErr != nil {
-			return nil, badParam("query", "a parameter is not validly percent-encoded")
+		if keyErr != nil || valueErr != nil || !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, badParam("query", "a parameter is not validly percent-encoded UTF-8")
 		}
 		p, ok := splitKey(key)
 		if !ok {
@@ -78,8 +85,8 @@ type query struct {
 	accountID         string
 	format            unified.Format
 	ignoreRemoteData  bool
-	ignoreUnsupported bool
-	exclude           []string
+	ignoreUnsupported *bool // nil when not said
+	exclude           unified.Paths
 	remoteQuery       []unified.Param
 	limit             int // zero when not given
 	cursor            string
@@ -107,7 +114,7 @@ func readQuery(raw string, method unified.Method, schema *unified.Schema) (*quer
 	if err != nil {
 		return nil, err
 	}
-	q := &query{format: unified.Unified}
+	q := &query{format: unified.Unified, exclude: unified.Paths{}}
 	seen := map[string]bool{}
 	for _, p := range params {
 		if err := q.take(p, method, schema, seen); err != nil {
@@ -138,8 +145,8 @@ func (q *query) take(p param, method unified.Method, schema *unified.Schema, see
 	switch p.name {
 	case "integrated_account_id":
 		if err = single(); err == nil {
-			q.accountID = p.value
-			if _, parseErr := uuid.Parse(p.value); parseErr != nil || len(p.value) != 36 {
+			q.accountID = strings.ToLower(p.value)
+			if uuid.Validate(p.value) != nil || len(p.value) != 36 {
 				err = badParam(p.name, "it is not a UUID")
 			}
 		}
@@ -160,7 +167,9 @@ func (q *query) take(p param, method unified.Method, schema *unified.Schema, see
 		}
 	case "truto_ignore_unsupported":
 		if err = single(); err == nil {
-			q.ignoreUnsupported, err = readBool(p)
+			var ignore bool
+			ignore, err = readBool(p)
+			q.ignoreUnsupported = &ignore
 		}
 	case "truto_exclude_fields":
 		err = q.takeExclude(p, schema)
@@ -190,7 +199,7 @@ func (q *query) takeForList(p param, method unified.Method, schema *unified.Sche
 			return err
 		}
 		limit, err := strconv.Atoi(p.value)
-		if err != nil || limit < 1 || limit > maxLimit {
+		if err != nil || limit < 1 || limit > maxLimit || strconv.Itoa(limit) != p.value {
 			return badParam(p.name, "it is not a whole number from 1 to "+strconv.Itoa(maxLimit))
 		}
 		q.limit = limit
@@ -205,11 +214,49 @@ func (q *query) takeForList(p param, method unified.Method, schema *unified.Sche
 		q.cursor = p.value
 		return nil
 	case listed && (p.name == "search" || p.name == "sort_by" || (isField && field.Filterable)):
+		if err := checkFilter(p, field, schema); err != nil {
+			return err
+		}
 		q.filters = append(q.filters, p)
 		return nil
 	default:
 		return badParam(p.raw, "it is not a parameter of "+string(method))
 	}
+}
+
+// checkFilter holds a filter or sort key to the contract's forms, whether a
+// provider can serve it or not.
+func checkFilter(p param, field unified.Field, schema *unified.Schema) error {
+	switch {
+	case p.name == "sort_by":
+		if len(p.path) != 1 {
+			return badParam(p.raw, "write sort_by[field]=asc or desc")
+		}
+		if key, ok := schema.Field(p.path[0]); !ok || !key.Sortable {
+			return badParam(p.raw, strconv.Quote(clip(p.path[0]))+" is not a sort key of "+schema.Resource)
+		}
+		if p.value != "asc" && p.value != "desc" {
+			return badParam(p.raw, "it is neither asc nor desc")
+		}
+	case p.name == "search" || field.Kind == unified.Text:
+		if len(p.path) > 0 {
+			return badParam(p.raw, p.name+" takes a single value")
+		}
+	case field.Kind == unified.Instant:
+		if len(p.path) > 1 || (len(p.path) == 1 && !slices.Contains([]string{"gt", "gte", "lt", "lte"}, p.path[0])) {
+			return badParam(p.raw, "write "+p.name+"[gte]=…, with gt, gte, lt or lte")
+		}
+		if _, err := time.Parse(time.RFC3339, p.value); err != nil {
+			if _, err := time.Parse(time.DateOnly, p.value); err != nil {
+				return badParam(p.raw, "it is not an ISO 8601 date or time")
+			}
+		}
+	case field.Kind == unified.Objects:
+		if n := len(p.path); n == 0 || n > 2 || !slices.ContainsFunc(field.Fields, func(f unified.Field) bool { return f.Name == p.path[n-1] }) {
+			return badParam(p.raw, "write "+p.name+"[]["+field.Fields[1].Name+"]=…")
+		}
+	}
+	return nil
 }
 
 // takeExclude reads truto_exclude_fields[]=a, [0]=a, and a comma list.
@@ -227,10 +274,16 @@ func (q *query) takeExclude(p param, schema *unified.Schema) error {
 		if ok && nested && field.Kind != unified.JSON {
 			ok = fieldBelow(field, rest)
 		}
+		if path == "id" {
+			return badParam("truto_exclude_fields", "id is in every answer")
+		}
 		if !ok {
 			return badParam("truto_exclude_fields", strconv.Quote(clip(path))+" is not a field of "+schema.Resource)
 		}
-		q.exclude = append(q.exclude, path)
+		if strings.Count(path, ".") >= maxPathDepth {
+			return badParam("truto_exclude_fields", strconv.Quote(clip(path))+" is deeper than "+strconv.Itoa(maxPathDepth)+" names")
+		}
+		q.exclude.Add(path)
 	}
 	return nil
 }

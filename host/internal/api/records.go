@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/unicrm/unicrm/host/internal/accounts"
 	"github.com/unicrm/unicrm/host/internal/catalog"
 	"github.com/unicrm/unicrm/host/internal/store"
 	"github.com/unicrm/unicrm/host/internal/unified"
@@ -53,8 +52,12 @@ func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unifie
 	if capabilities == nil {
 		return errs.New(errs.Unsupported, "%s does not support %s for %s", plugin.Manifest.DisplayName, method, schema.Resource)
 	}
+	forProvider, err := s.Accounts.ForCall(account)
+	if err != nil {
+		return err
+	}
 	request := unified.Request{
-		ID: x.id, Account: accounts.ForProvider(account), Resource: schema.Resource, Method: method,
+		ID: x.id, Account: forProvider, Resource: schema.Resource, Method: method,
 		RemoteQuery: q.remoteQuery, WantAnswer: q.format == unified.Raw,
 	}
 	bound := binding(account.ID, schema.Resource, q)
@@ -81,6 +84,9 @@ func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unifie
 	if err != nil {
 		return err
 	}
+	if method == unified.List && len(result.Records) > request.PageSize {
+		return errs.New(errs.PluginBug, "the provider plugin %s gave %d records where at most %d were wanted", plugin.Slug, len(result.Records), request.PageSize)
+	}
 	rateLimitHeaders(x.Header(), result.RateLimit)
 	if result.AlreadyDeleted {
 		x.Header().Set("Unicrm-Outcome", "already-deleted")
@@ -94,7 +100,7 @@ func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unifie
 	}
 	view := unified.View{Format: q.format, Returned: capabilities.Returned, Exclude: q.exclude}
 	if q.ignoreRemoteData {
-		view.Exclude = append(view.Exclude, "remote_data")
+		view.Exclude.Add("remote_data")
 	}
 	switch method {
 	case unified.List:
@@ -127,7 +133,11 @@ func (s *Server) refuseFilters(x *exchange, q *query, plugin *catalog.Plugin) er
 	for _, f := range q.filters {
 		names = append(names, clip(f.raw))
 	}
-	if q.ignoreUnsupported || s.LenientFilters {
+	ignore := s.LenientFilters
+	if q.ignoreUnsupported != nil {
+		ignore = *q.ignoreUnsupported
+	}
+	if ignore {
 		x.Header().Set("Unicrm-Ignored", strings.Map(printable, strings.Join(names, ", ")))
 		q.filters = nil
 		return nil

@@ -88,6 +88,7 @@ type exchange struct {
 	status int
 	// for metrics and the log
 	provider, resource, method string
+	reason                     string // of an error
 }
 
 // WriteHeader notes the status.
@@ -134,7 +135,11 @@ func (s *Server) finish(x *exchange, took time.Duration) {
 		x.status = 499 // the caller went away
 	}
 	s.metrics.observe(x, took)
-	s.Log.Info("request", "request_id", x.id, "provider", x.provider, "resource", x.resource, "method", x.method, "status", x.status, "took", took.Round(time.Millisecond/10))
+	line := []any{"request_id", x.id, "provider", x.provider, "resource", x.resource, "method", x.method, "status", x.status, "took", took.Round(time.Millisecond / 10)}
+	if x.reason != "" {
+		line = append(line, "reason", x.reason)
+	}
+	s.Log.Info("request", line...)
 }
 
 type handler func(s *Server, x *exchange) error
@@ -165,6 +170,14 @@ var routes = []route{
 	at("/integrated-account/{id}", map[string]handler{http.MethodGet: (*Server).getAccount, http.MethodDelete: (*Server).deleteAccount}),
 	at("/integration", map[string]handler{http.MethodGet: (*Server).listIntegrations}),
 	at("/integration/{slug}", map[string]handler{http.MethodGet: (*Server).getIntegration}),
+	at("/integration/{slug}/capabilities", map[string]handler{http.MethodGet: planned("self-description")}),
+	at("/integrated-account/{id}/capabilities", map[string]handler{http.MethodGet: planned("self-description")}),
+	at("/unified/meta/crm/{integration}", map[string]handler{http.MethodGet: planned("self-description")}),
+	at("/unified/crm/{resource}/meta/{method}", map[string]handler{http.MethodGet: planned("self-description")}),
+	at("/unified/crm/{resource}/{integration}/meta/{method}", map[string]handler{http.MethodGet: planned("self-description")}),
+	at("/unified/crm/{resource}/batch-delete", map[string]handler{http.MethodPost: planned("batch-delete")}),
+	at("/unified/crm/{resource}/merge", map[string]handler{http.MethodPost: planned("merge")}),
+	at("/unified/crm/{resource}/upsert", map[string]handler{http.MethodPost: planned("upsert")}),
 	at("/unified/crm/{resource}", map[string]handler{http.MethodGet: records(unified.List), http.MethodPost: records(unified.Create)}),
 	at("/unified/crm/{resource}/{id}", map[string]handler{http.MethodGet: records(unified.Get), http.MethodPatch: records(unified.Update), http.MethodDelete: records(unified.Delete)}),
 }
@@ -175,34 +188,48 @@ func (s *Server) route(x *exchange) {
 		s.fail(x, errs.New(errs.RouteNotFound, "the path is not validly escaped"))
 		return
 	}
-	for _, r := range routes {
-		params, ok := r.match(segments)
+	var matched *route
+	for i := range routes {
+		params, ok := routes[i].match(segments)
 		if !ok {
 			continue
 		}
-		x.params = params
-		if !r.open {
-			if err := s.authenticate(x); err != nil {
-				s.fail(x, err)
-				return
-			}
+		matched, x.params = &routes[i], params
+		if _, ok := matched.handlers[methodOf(x.request)]; ok {
+			break // a later route may take the method that this one does not
 		}
-		method := x.request.Method
-		if method == http.MethodHead {
-			method = http.MethodGet // net/http leaves the body out
-		}
-		handle, ok := r.handlers[method]
-		if !ok {
-			x.Header().Set("Allow", r.allow())
-			s.fail(x, errs.New(errs.MethodNotAllowed, "%s is not a method of this route; it takes %s", x.request.Method, r.allow()))
-			return
-		}
-		if err := s.run(handle, x, r.open); err != nil {
-			s.fail(x, err)
-		}
+	}
+	if matched == nil {
+		s.fail(x, errs.New(errs.RouteNotFound, "there is no route %s", clipPath(x.request.URL.EscapedPath())))
 		return
 	}
-	s.fail(x, errs.New(errs.RouteNotFound, "there is no route %s", clipPath(x.request.URL.EscapedPath())))
+	if !matched.open {
+		if err := s.authenticate(x); err != nil {
+			s.fail(x, err)
+			return
+		}
+	}
+	handle, ok := matched.handlers[methodOf(x.request)]
+	if !ok {
+		x.Header().Set("Allow", matched.allow())
+		s.fail(x, errs.New(errs.MethodNotAllowed, "%s is not a method of this route; it takes %s", clip(x.request.Method), matched.allow()))
+		return
+	}
+	if err := s.run(handle, x, matched.open); err != nil {
+		s.fail(x, err)
+	}
+}
+
+func methodOf(r *http.Request) string {
+	if r.Method == http.MethodHead {
+		return http.MethodGet // net/http leaves the body out
+	}
+	return r.Method
+}
+
+// planned answers for a route of the contract that is not built yet.
+func planned(what string) handler {
+	return func(*Server, *exchange) error { return notBuilt(what) }
 }
 
 // run calls a handler within the limits of time and number.

@@ -146,7 +146,11 @@ func Describe(ctx context.Context, path string) (*Plugin, error) {
 	var out, problems bytes.Buffer
 	cmd.Stdout = &limitedWriter{&out, maxManifest}
 	cmd.Stderr = &limitedWriter{&problems, 4 << 10}
-	if err := cmd.Run(); err != nil {
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("it did not describe itself within %s", describeTimeout)
+	}
+	if err != nil {
 		detail := strings.TrimSpace(problems.String())
 		if detail != "" {
 			detail = ": " + detail
@@ -155,7 +159,7 @@ func Describe(ctx context.Context, path string) (*Plugin, error) {
 	}
 	manifest, err := supervisor.ParseManifest(out.Bytes())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it printed no manifest but %.60q", out.String())
 	}
 	return newPlugin(absolute, manifest)
 }

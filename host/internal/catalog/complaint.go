@@ -10,6 +10,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
+// maxComplaints is how many things wrong with a value are told at once.
+const maxComplaints = 10
+
 // problemsOf tells what is wrong with a value by place and rule. The library's
 // own sentences quote the value, which may be a secret.
 func problemsOf(err error) string {
@@ -20,6 +23,9 @@ func problemsOf(err error) string {
 	var sentences []string
 	collect(invalid, &sentences)
 	sort.Strings(sentences)
+	if len(sentences) > maxComplaints {
+		sentences = append(sentences[:maxComplaints], "and more")
+	}
 	return strings.Join(sentences, ", ")
 }
 
@@ -41,7 +47,7 @@ func collect(e *jsonschema.ValidationError, sentences *[]string) {
 		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			*sentences = append(*sentences, fmt.Sprintf("%q is not known", name))
+			*sentences = append(*sentences, fmt.Sprintf("%.100q is not known", name))
 		}
 	case *kind.Type:
 		*sentences = append(*sentences, fmt.Sprintf("%s is not of type %s", place, strings.Join(k.Want, " or ")))

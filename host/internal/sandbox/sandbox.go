@@ -139,6 +139,23 @@ type ProviderFile struct {
 	Context             map[string]any `json:"context"`
 }
 
+// Lock makes sure that one sandbox at a time uses a data directory.
+func Lock(dataDir string) (unlock func(), err error) {
+	path := filepath.Join(dataDir, "plugins") // its own folder: the store locks the other
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = folder.Close()
+		return nil, fmt.Errorf("another sandbox uses %s; stop it, or choose another folder with --data-dir", dataDir)
+	}
+	return func() { _ = folder.Close() }, nil
+}
+
 // Write puts the file into the data directory at once and whole, readable by
 // its owner alone.
 func (f File) Write(dataDir string) error {

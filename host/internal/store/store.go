@@ -65,6 +65,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(4)
 	s := &Store{db: db}
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the store: %w", err), db.Close())
+	}
+	defer unlock()
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate the store %s: %w", path, err), db.Close())
 	}
@@ -181,6 +186,15 @@ func (s *Store) Accounts(ctx context.Context, environment, integration, tenant, 
 // DeleteAccount forgets an account; ErrNotFound when there is none.
 func (s *Store) DeleteAccount(ctx context.Context, environment, id string) error {
 	return affected(s.db.ExecContext(ctx, "DELETE FROM accounts WHERE environment = ? AND id = ?", environment, id))
+}
+
+// Clear forgets the tokens and accounts of an environment.
+func (s *Store) Clear(ctx context.Context, environment string) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM accounts WHERE environment = ?", environment)
+	if err == nil {
+		_, err = s.db.ExecContext(ctx, "DELETE FROM tokens WHERE environment = ?", environment)
+	}
+	return err
 }
 
 type scanner interface{ Scan(into ...any) error }

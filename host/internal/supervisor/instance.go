@@ -100,7 +100,7 @@ func start(ctx context.Context, binary Binary, options Options) (_ *instance, er
 		SkipHostEnv:         true,
 		AutoMTLS:            true,
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		StartTimeout:        startTimeout,
+		StartTimeout:        startTimeout - time.Second, // go-plugin gives up before connect does
 		Logger:              log,
 		SyncStdout:          unexpected,
 		SyncStderr:          unexpected,

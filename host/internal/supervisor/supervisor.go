@@ -43,6 +43,9 @@ type Options struct {
 	// DrainTimeout is how long calls in flight may take to end on a process
 	// that is being replaced.
 	DrainTimeout time.Duration
+	// MaxCalls is how many calls a process has in flight at once; more are
+	// refused as overloaded.
+	MaxCalls int
 	// Environment is added to that of every plugin, such as GOMEMLIMIT.
 	Environment []string
 }
@@ -62,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HealthMisses == 0 {
 		o.HealthMisses = 2
+	}
+	if o.MaxCalls == 0 {
+		o.MaxCalls = 256
 	}
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = 30 * time.Second
@@ -243,12 +249,24 @@ func (s *Supervisor) withProcess(ctx context.Context, slug string, account unifi
 	}
 }
 
+// hostsOwn are the reasons that a plugin may not give: "unauthenticated" from a
+// plugin would tell a caller that the bearer token is bad.
+var hostsOwn = map[errs.Reason]bool{
+	errs.Unauthenticated: true, errs.Forbidden: true, errs.AccountNotFound: true, errs.IdempotencyMismatch: true,
+	errs.RateLimited: true, errs.Overloaded: true, errs.PluginUnavailable: true, errs.Internal: true, errs.RouteNotFound: true,
+	errs.MethodNotAllowed: true, errs.BodyTooLarge: true, errs.UnsupportedMediaType: true,
+}
+
 // explain turns what a call ended with into one of our errors.
 func explain(ctx context.Context, err error, writes bool, slug string) error {
 	if err == nil {
 		return nil
 	}
 	if e := errs.FromStatus(err); e != nil {
+		if hostsOwn[e.Reason] {
+			e.Message = fmt.Sprintf("the provider plugin %s gave the reason %s, which only a host may give: %s", slug, errs.Name(e.Reason), e.Message)
+			e.Reason = errs.PluginBug
+		}
 		return e
 	}
 	switch status.Code(err) {
@@ -267,8 +285,12 @@ func explain(ctx context.Context, err error, writes bool, slug string) error {
 		if writes {
 			return errs.New(errs.OutcomeUnknown, "the provider %s did not answer in time, so whether the call took effect is not known", slug)
 		}
-		return errs.New(errs.VendorTimeout, "the provider %s did not answer in time", slug)
+		// A plugin that is well tells of a slow vendor before the time is up.
+		return errs.New(errs.PluginUnavailable, "the provider plugin %s did not answer in time", slug)
 	case codes.ResourceExhausted:
+		if writes {
+			return errs.New(errs.OutcomeUnknown, "the answer of the provider plugin %s is too large, so whether the call took effect is not known", slug)
+		}
 		return errs.New(errs.PluginBug, "the answer of the provider plugin %s is too large; ask for fewer records at once", slug)
 	}
 	return errs.New(errs.PluginBug, "the provider plugin %s failed: %s", slug, status.Convert(err).Message())

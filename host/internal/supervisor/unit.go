@@ -92,6 +92,10 @@ func (u *unit) lease(ctx context.Context) (process, error) {
 				continue
 			default:
 			}
+			if u.leases >= u.options.MaxCalls {
+				u.mu.Unlock()
+				return nil, &errs.Error{Reason: errs.Overloaded, Message: "the provider plugin " + u.binary.Slug + " has too many calls in flight", RetryAfter: time.Second}
+			}
 			u.leases++
 			u.mu.Unlock()
 			return p, nil

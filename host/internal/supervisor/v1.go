@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
@@ -57,7 +58,7 @@ func (c v1) shutdown(ctx context.Context) error {
 
 func (c v1) checkConnection(ctx context.Context, id string, account unified.Account) error {
 	_, err := providerv1.NewProviderServiceClient(c.conn).CheckConnection(ctx, &providerv1.CheckConnectionRequest{
-		Call: callContext(unified.Request{ID: id, Account: account}),
+		Call: callContext(ctx, unified.Request{ID: id, Account: account}),
 	})
 	return err
 }
@@ -74,7 +75,7 @@ func (c v1) call(ctx context.Context, r unified.Request) (*unified.Result, error
 			request.Set(field, protoreflect.ValueOf(value))
 		}
 	}
-	set("call", callContext(r).ProtoReflect())
+	set("call", callContext(ctx, r).ProtoReflect())
 	switch r.Method {
 	case unified.List:
 		set("page_size", int32(r.PageSize))
@@ -88,7 +89,7 @@ func (c v1) call(ctx context.Context, r unified.Request) (*unified.Result, error
 	return resultOf(response), nil
 }
 
-func callContext(r unified.Request) *providerv1.CallContext {
+func callContext(ctx context.Context, r unified.Request) *providerv1.CallContext {
 	call := &providerv1.CallContext{
 		Account: &providerv1.Account{
 			Id: r.Account.ID, Revision: r.Account.Revision, AuthenticationMethod: r.Account.AuthenticationMethod,
@@ -96,6 +97,9 @@ func callContext(r unified.Request) *providerv1.CallContext {
 		},
 		WantVendorAnswer: r.WantAnswer,
 		RequestId:        r.ID,
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		call.Deadline = timestamppb.New(deadline)
 	}
 	for _, p := range r.RemoteQuery {
 		call.RemoteQuery = append(call.RemoteQuery, &providerv1.QueryParameter{Name: p.Name, Value: p.Value})

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/biter777/countries"
 	"github.com/nyaruka/phonenumbers"
@@ -30,24 +31,46 @@ type View struct {
 	// Returned are the paths that the provider can fill. With Unified, these
 	// are given even when empty and the others only when they have a value.
 	Returned []string
-	// Exclude are dotted paths that are left out.
-	Exclude []string
+	// Exclude is what is left out.
+	Exclude Paths
 	// OnlyGiven leaves out every field without a value, as a delete does.
 	OnlyGiven bool
 }
 
-// Render appends the record as one JSON object to b.
-func (s *Schema) Render(b []byte, record Record, view View) []byte {
-	return renderObject(b, s.Fields, record, "", view)
+// Paths are dotted paths as a tree: a name leads to what of it is meant, nil
+// for all of it.
+type Paths map[string]Paths
+
+// Add puts a dotted path into the tree.
+func (p Paths) Add(path string) {
+	name, rest, nested := strings.Cut(path, ".")
+	inner, there := p[name]
+	switch {
+	case !nested:
+		p[name] = nil
+	case there && inner == nil: // all of it already
+	default:
+		if inner == nil {
+			inner = Paths{}
+			p[name] = inner
+		}
+		inner.Add(rest)
+	}
 }
 
-func renderObject(b []byte, fields []Field, record Record, prefix string, view View) []byte {
+// Render appends the record as one JSON object to b.
+func (s *Schema) Render(b []byte, record Record, view View) []byte {
+	return renderObject(b, s.Fields, record, "", view, view.Exclude)
+}
+
+func renderObject(b []byte, fields []Field, record Record, prefix string, view View, exclude Paths) []byte {
 	b = append(b, '{')
 	first := true
 	for _, f := range fields {
 		path := prefix + f.Name
 		value, given := record[f.Name]
-		if excluded(view.Exclude, path) || (!given && (view.OnlyGiven || (view.Format == Unified && !canReturn(view.Returned, path)))) {
+		inner, entered := exclude[f.Name]
+		if (entered && inner == nil) || (!given && (view.OnlyGiven || (view.Format == Unified && !canReturn(view.Returned, path)))) {
 			continue
 		}
 		if !first {
@@ -56,12 +79,12 @@ func renderObject(b []byte, fields []Field, record Record, prefix string, view V
 		first = false
 		b = appendString(b, f.Name)
 		b = append(b, ':')
-		b = renderValue(b, f, value, path, view)
+		b = renderValue(b, f, value, path, view, inner)
 	}
 	return append(b, '}')
 }
 
-func renderValue(b []byte, f Field, value any, path string, view View) []byte {
+func renderValue(b []byte, f Field, value any, path string, view View, exclude Paths) []byte {
 	switch v := value.(type) {
 	case string:
 		if view.Format == Normalized {
@@ -83,16 +106,16 @@ func renderValue(b []byte, f Field, value any, path string, view View) []byte {
 	case time.Time:
 		return appendString(b, formatInstant(v))
 	case json.RawMessage:
-		return appendJSON(b, f, v, path, view)
+		return appendJSON(b, f, v, exclude)
 	case Record:
-		return renderObject(b, f.Fields, v, path+".", view)
+		return renderObject(b, f.Fields, v, path+".", view, exclude)
 	case []Record:
 		b = append(b, '[')
 		for i, item := range v {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = renderObject(b, f.Fields, item, path+".", view)
+			b = renderObject(b, f.Fields, item, path+".", view, exclude)
 		}
 		return append(b, ']')
 	default:
@@ -115,72 +138,92 @@ func empty(f Field) string {
 // appendJSON writes the vendor's own JSON with its tokens and digits; only
 // white space between tokens goes. What is not JSON is a provider's mistake
 // and reads as absent rather than break the whole answer.
-func appendJSON(b []byte, f Field, raw json.RawMessage, path string, view View) []byte {
+func appendJSON(b []byte, f Field, raw json.RawMessage, exclude Paths) []byte {
 	if !json.Valid(raw) {
 		return append(b, empty(f)...)
 	}
-	var compact bytes.Buffer
-	_ = json.Compact(&compact, raw)
-	if under := below(view.Exclude, path); len(under) > 0 {
-		return appendWithout(b, compact.Bytes(), under)
+	if !utf8.Valid(raw) { // which JSON has to be, though vendors forget it
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
-	return append(b, compact.Bytes()...)
+	var compact bytes.Buffer
+	compact.Grow(len(raw))
+	_ = json.Compact(&compact, raw)
+	if len(exclude) == 0 {
+		return append(b, compact.Bytes()...)
+	}
+	b, _ = appendWithout(b, compact.Bytes(), 0, exclude)
+	return b
 }
 
-// appendWithout leaves members out of a JSON object, keeping the rest to the digit.
-func appendWithout(b, raw []byte, exclude []string) []byte {
-	if len(raw) == 0 || raw[0] != '{' {
-		return append(b, raw...)
+// appendWithout copies the value that begins at raw[i], leaving out excluded
+// members, and tells where it ends. raw is valid and compact JSON. It looks at
+// each byte once and copies none twice, however deep the value is: only the
+// members that a path leads into are entered, and paths are short.
+func appendWithout(b, raw []byte, i int, exclude Paths) ([]byte, int) {
+	if raw[i] != '{' {
+		end := valueEnd(raw, i)
+		return append(b, raw[i:end]...), end
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	_, _ = dec.Token()
 	b = append(b, '{')
 	first := true
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			break
+	for i++; raw[i] != '}'; {
+		if raw[i] == ',' {
+			i++
 		}
-		name, _ := token.(string)
-		var member json.RawMessage
-		if dec.Decode(&member) != nil {
-			break
-		}
-		if excluded(exclude, name) {
+		nameEnd := valueEnd(raw, i)
+		var name string
+		_ = json.Unmarshal(raw[i:nameEnd], &name)
+		inner, entered := exclude[name]
+		if entered && inner == nil {
+			i = valueEnd(raw, nameEnd+1)
 			continue
 		}
 		if !first {
 			b = append(b, ',')
 		}
 		first = false
-		b = append(appendString(b, name), ':')
-		if under := below(exclude, name); len(under) > 0 {
-			b = appendWithout(b, member, under)
+		b = append(b, raw[i:nameEnd+1]...)
+		if entered {
+			b, i = appendWithout(b, raw, nameEnd+1, inner)
 		} else {
-			b = append(b, member...)
+			i = valueEnd(raw, nameEnd+1)
+			b = append(b, raw[nameEnd+1:i]...)
 		}
 	}
-	return append(b, '}')
+	return append(b, '}'), i + 1
 }
 
-func excluded(exclude []string, path string) bool {
-	for _, e := range exclude {
-		if e == path {
-			return true
+// valueEnd tells where the value that begins at raw[i] ends.
+func valueEnd(raw []byte, i int) int {
+	for depth := 0; i < len(raw); {
+		switch raw[i] {
+		case '"':
+			for i++; raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+			i++
+		case '{', '[':
+			depth++
+			i++
+			continue
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':':
+			i++
+			continue
+		default:
+			for i < len(raw) && !strings.ContainsRune(",:]}", rune(raw[i])) {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
 		}
 	}
-	return false
-}
-
-// below gives the rest of the paths that lead into path.
-func below(exclude []string, path string) []string {
-	var rest []string
-	for _, e := range exclude {
-		if inner, ok := strings.CutPrefix(e, path+"."); ok {
-			rest = append(rest, inner)
-		}
-	}
-	return rest
+	return i
 }
 
 // canReturn tells whether a path is advertised: itself, something in it, or

@@ -46,6 +46,42 @@ func TestTheSchemaHasEveryFieldOfTheContract(t *testing.T) {
 	}
 }
 
+func paths(all ...string) Paths {
+	p := Paths{}
+	for _, path := range all {
+		p.Add(path)
+	}
+	return p
+}
+
+func TestMembersAreLeftOutOfVendorJSONAtAnyDepthAndNothingElseChanges(t *testing.T) {
+	for _, c := range []struct{ raw, exclude, want string }{
+		{`{"a":1,"b":{"a":2,"c":[{"a":3}]},"a\"x":"}"}`, "a", `{"b":{"a":2,"c":[{"a":3}]},"a\"x":"}"}`},
+		{`{"b":{"a":2,"c":[1,"]"],"d":{}}}`, "b.a", `{"b":{"c":[1,"]"],"d":{}}}`},
+		{`{"b":{"a":2,"c":3}}`, "b.c", `{"b":{"a":2}}`},
+		{`{"b":[{"a":1}],"c":null}`, "b.a", `{"b":[{"a":1}],"c":null}`},
+		{`{"b":{},"c":{"x":"\\"},"d":-1.50e+9}`, "c.x", `{"b":{},"c":{},"d":-1.50e+9}`},
+		{`{"\u0061":1,"b":2}`, "a", `{"b":2}`},
+		{`{"a":1}`, "a", `{}`},
+	} {
+		got := contacts(t).Render(nil, Record{"custom_fields": json.RawMessage(c.raw)}, View{Format: Unified, Exclude: paths("custom_fields." + c.exclude)})
+		assert.Equal(t, `{"custom_fields":`+c.want+`}`, string(got), "%s without %s", c.raw, c.exclude)
+	}
+}
+
+func TestLeavingOutCostsNoMoreThanTheAnswerHoweverDeepItIs(t *testing.T) {
+	const depth, size = 800, 1 << 20
+	raw := strings.Repeat(`{"a":`, depth) + `"` + strings.Repeat("x", size) + `"` + strings.Repeat("}", depth)
+	path := "custom_fields" + strings.Repeat(".a", depth-1) + ".b"
+	record := Record{"custom_fields": json.RawMessage(raw)}
+	allocated := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			contacts(t).Render(nil, record, View{Format: Unified, Exclude: paths(path)})
+		}
+	}).AllocedBytesPerOp()
+	assert.Less(t, allocated, int64(16*size), "bytes for one rendering of %d", size)
+}
+
 var sample = Record{
 	"id": "7", "first_name": "Ada", "name": "Ada </b> & \u2028 Quill",
 	"account":         Record{"id": "9"},
@@ -71,12 +107,12 @@ func TestFormats(t *testing.T) {
 		},
 		{
 			"excluded fields are left out, nested ones too",
-			View{Format: Unified, Returned: []string{"id"}, Exclude: []string{"addresses", "phone_numbers", "email_addresses", "name", "account.id", "custom_fields.x.y", "custom_fields.b", "remote_data"}},
+			View{Format: Unified, Returned: []string{"id"}, Exclude: paths("addresses", "phone_numbers", "email_addresses", "name", "account.id", "custom_fields.x.y", "custom_fields.b", "remote_data")},
 			`{"id":"7","first_name":"Ada","account":{},"custom_fields":{"a":1.50,"x":{"z":2}},"created_at":"2024-03-05T09:10:11.12Z"}`,
 		},
 		{
 			"only what is given, as for a delete",
-			View{Format: Unified, Returned: returned, OnlyGiven: true, Exclude: []string{"addresses", "phone_numbers", "email_addresses", "name", "custom_fields", "created_at"}},
+			View{Format: Unified, Returned: returned, OnlyGiven: true, Exclude: paths("addresses", "phone_numbers", "email_addresses", "name", "custom_fields", "created_at")},
 			`{"id":"7","first_name":"Ada","account":{"id":"9"},"remote_data":{"id":9007199254740993,"f":1e2}}`,
 		},
 	}
@@ -137,7 +173,7 @@ func FuzzRenderedRecordsAreValidJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, raw, exclude string) {
 		record := Record{"id": text, "name": text, "custom_fields": json.RawMessage(raw), "remote_data": json.RawMessage(raw), "email_addresses": []Record{{"email": text}}, "phone_numbers": []Record{{"number": text}}, "addresses": []Record{{"country": text}}}
 		for _, format := range []Format{Unified, Normalized} {
-			out := contacts(t).Render(nil, record, View{Format: format, Exclude: []string{exclude}})
+			out := contacts(t).Render(nil, record, View{Format: format, Exclude: paths(exclude)})
 			if !json.Valid(out) {
 				t.Fatalf("not JSON: %q", out)
 			}

@@ -12,6 +12,7 @@ package providerv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -246,7 +247,12 @@ type CallContext struct {
 	// The answer's vendor_answer is wanted. Zero: leave it out.
 	WantVendorAnswer bool `protobuf:"varint,3,opt,name=want_vendor_answer,json=wantVendorAnswer,proto3" json:"want_vendor_answer,omitempty"`
 	// The host's id of the request, for logs. Optional.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// When the caller has been answered without this call, by the clock that host
+	// and plugin share: nothing may be sent to the vendor after it. It is there
+	// beside gRPC's own deadline, which is relative and begins anew in a process
+	// that was frozen. Absent: gRPC's counts alone.
+	Deadline      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +313,13 @@ func (x *CallContext) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CallContext) GetDeadline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
 }
 
 // CallResult stands in every answer about records.
@@ -509,7 +522,7 @@ var File_unicrm_provider_v1_call_proto protoreflect.FileDescriptor
 
 const file_unicrm_provider_v1_call_proto_rawDesc = "" +
 	"\n" +
-	"\x1dunicrm/provider/v1/call.proto\x12\x12unicrm.provider.v1\x1a\x1funicrm/provider/v1/errors.proto\"\xac\x01\n" +
+	"\x1dunicrm/provider/v1/call.proto\x12\x12unicrm.provider.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1funicrm/provider/v1/errors.proto\"\xac\x01\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x123\n" +
@@ -518,13 +531,14 @@ const file_unicrm_provider_v1_call_proto_rawDesc = "" +
 	"\bbase_url\x18\x05 \x01(\tR\abaseUrl\":\n" +
 	"\x0eQueryParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xd8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x90\x02\n" +
 	"\vCallContext\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.unicrm.provider.v1.AccountR\aaccount\x12E\n" +
 	"\fremote_query\x18\x02 \x03(\v2\".unicrm.provider.v1.QueryParameterR\vremoteQuery\x12,\n" +
 	"\x12want_vendor_answer\x18\x03 \x01(\bR\x10wantVendorAnswer\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"\xff\x01\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x126\n" +
+	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"\xff\x01\n" +
 	"\n" +
 	"CallResult\x12J\n" +
 	"\rvendor_answer\x18\x01 \x01(\v2 .unicrm.provider.v1.VendorAnswerH\x00R\fvendorAnswer\x88\x01\x01\x12A\n" +
@@ -566,27 +580,29 @@ func file_unicrm_provider_v1_call_proto_rawDescGZIP() []byte {
 var file_unicrm_provider_v1_call_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_unicrm_provider_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_unicrm_provider_v1_call_proto_goTypes = []any{
-	(Operator)(0),          // 0: unicrm.provider.v1.Operator
-	(*Account)(nil),        // 1: unicrm.provider.v1.Account
-	(*QueryParameter)(nil), // 2: unicrm.provider.v1.QueryParameter
-	(*CallContext)(nil),    // 3: unicrm.provider.v1.CallContext
-	(*CallResult)(nil),     // 4: unicrm.provider.v1.CallResult
-	(*Filter)(nil),         // 5: unicrm.provider.v1.Filter
-	(*SortKey)(nil),        // 6: unicrm.provider.v1.SortKey
-	(*VendorAnswer)(nil),   // 7: unicrm.provider.v1.VendorAnswer
-	(*RateLimit)(nil),      // 8: unicrm.provider.v1.RateLimit
+	(Operator)(0),                 // 0: unicrm.provider.v1.Operator
+	(*Account)(nil),               // 1: unicrm.provider.v1.Account
+	(*QueryParameter)(nil),        // 2: unicrm.provider.v1.QueryParameter
+	(*CallContext)(nil),           // 3: unicrm.provider.v1.CallContext
+	(*CallResult)(nil),            // 4: unicrm.provider.v1.CallResult
+	(*Filter)(nil),                // 5: unicrm.provider.v1.Filter
+	(*SortKey)(nil),               // 6: unicrm.provider.v1.SortKey
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*VendorAnswer)(nil),          // 8: unicrm.provider.v1.VendorAnswer
+	(*RateLimit)(nil),             // 9: unicrm.provider.v1.RateLimit
 }
 var file_unicrm_provider_v1_call_proto_depIdxs = []int32{
 	1, // 0: unicrm.provider.v1.CallContext.account:type_name -> unicrm.provider.v1.Account
 	2, // 1: unicrm.provider.v1.CallContext.remote_query:type_name -> unicrm.provider.v1.QueryParameter
-	7, // 2: unicrm.provider.v1.CallResult.vendor_answer:type_name -> unicrm.provider.v1.VendorAnswer
-	8, // 3: unicrm.provider.v1.CallResult.rate_limit:type_name -> unicrm.provider.v1.RateLimit
-	0, // 4: unicrm.provider.v1.Filter.operator:type_name -> unicrm.provider.v1.Operator
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 2: unicrm.provider.v1.CallContext.deadline:type_name -> google.protobuf.Timestamp
+	8, // 3: unicrm.provider.v1.CallResult.vendor_answer:type_name -> unicrm.provider.v1.VendorAnswer
+	9, // 4: unicrm.provider.v1.CallResult.rate_limit:type_name -> unicrm.provider.v1.RateLimit
+	0, // 5: unicrm.provider.v1.Filter.operator:type_name -> unicrm.provider.v1.Operator
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_unicrm_provider_v1_call_proto_init() }

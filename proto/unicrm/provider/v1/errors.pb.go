@@ -189,7 +189,8 @@ const (
 	Reason_REASON_VENDOR_PRECONDITION Reason = 18
 	// The vendor's rate limit.
 	Reason_REASON_VENDOR_RATE_LIMITED Reason = 19
-	// The vendor cannot be reached or says that it is down. Nothing was changed.
+	// The vendor cannot be reached, in which case nothing was changed, or says
+	// that it failed.
 	Reason_REASON_VENDOR_UNAVAILABLE Reason = 20
 	// The vendor did not answer a read in time.
 	Reason_REASON_VENDOR_TIMEOUT Reason = 21
