@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
@@ -300,7 +301,7 @@ func TestAPanicIsAPluginBugAndNotTheEnd(t *testing.T) {
 		"with the credentials": func() { panic("cannot use " + canary) },
 		"an error":             func() { panic(fmt.Errorf("with %s", canary)) },
 		"of the runtime":       func() { nothing["a"] = 1 },
-		"nil":                  func() { panic(nil) }, //nolint:govet // that is the case
+		"nil":                  func() { panic(nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			provider := acme()
@@ -854,4 +855,92 @@ func TestNotFoundWithoutARecordIsARefusal(t *testing.T) {
 	assert.Equal(t, "vendor_rejected", reasonOf(t, err))
 	_, err = p.contacts.GetContact(within(t, 20*time.Second), &crmv1.GetContactRequest{Call: accountAt(base), Id: "5"})
 	assert.Equal(t, "record_not_found", reasonOf(t, err))
+}
+
+func TestARecordIsHeldToWhatTheProtocolPromises(t *testing.T) {
+	for name, c := range map[string]struct {
+		record crm.Contact
+		reason string
+	}{
+		"no id":                 {crm.Contact{}, "plugin_bug"},
+		"an empty id":           {crm.Contact{ID: new("")}, "plugin_bug"},
+		"broken remote data":    {crm.Contact{ID: new("5"), RemoteData: json.RawMessage(`{"a":`)}, "plugin_bug"},
+		"custom fields in text": {crm.Contact{ID: new("5"), CustomFields: json.RawMessage(`"a"`)}, "plugin_bug"},
+		"broken custom fields":  {crm.Contact{ID: new("5"), CustomFields: json.RawMessage(`{"a"`)}, "plugin_bug"},
+		"another record":        {crm.Contact{ID: new("6")}, "unexpected_vendor_answer"},
+		"a sound one":           {crm.Contact{ID: new("5"), RemoteData: json.RawMessage(`1`), CustomFields: json.RawMessage(` {}`)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provider := acme()
+			provider.Contacts.Get.Do = func(context.Context, *Call, string) (*crm.Contact, error) { return new(c.record), nil }
+			provider.Contacts.List.Do = func(context.Context, *Call, ListQuery) (Page[crm.Contact], error) {
+				return Page[crm.Contact]{Records: []crm.Contact{{ID: new("1")}, c.record}}, nil
+			}
+			p := serve(t, provider)
+			_, err := p.contacts.GetContact(t.Context(), &crmv1.GetContactRequest{Call: accountAt(""), Id: "5"})
+			if c.reason == "" {
+				require.NoError(t, err)
+			} else {
+				assert.Equal(t, c.reason, reasonOf(t, err))
+			}
+			_, err = p.contacts.ListContacts(t.Context(), &crmv1.ListContactsRequest{Call: accountAt("")})
+			if c.reason == "plugin_bug" {
+				assert.Equal(t, c.reason, reasonOf(t, err))
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestAPageIsHeldToWhatWasAskedFor(t *testing.T) {
+	provider := acme()
+	provider.Contacts.List.Do = func(_ context.Context, _ *Call, query ListQuery) (Page[crm.Contact], error) {
+		return Page[crm.Contact]{Records: []crm.Contact{{ID: new("1")}, {ID: new("2")}, {ID: new("3")}}, Next: query.PageToken}, nil
+	}
+	p := serve(t, provider)
+	_, err := p.contacts.ListContacts(t.Context(), &crmv1.ListContactsRequest{Call: accountAt(""), PageSize: 3})
+	require.NoError(t, err)
+	_, err = p.contacts.ListContacts(t.Context(), &crmv1.ListContactsRequest{Call: accountAt(""), PageSize: 2})
+	assert.Equal(t, "unexpected_vendor_answer", reasonOf(t, err), "more than were asked for")
+	_, err = p.contacts.ListContacts(t.Context(), &crmv1.ListContactsRequest{Call: accountAt(""), PageSize: 3, PageToken: "same"})
+	assert.Equal(t, "unexpected_vendor_answer", reasonOf(t, err), "a list without end")
+}
+
+func TestADeadlineByTheClockCountsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newTestServer(t, acme())
+		call := accountAt("")
+		call.Deadline = timestamppb.New(time.Now().Add(10 * time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := s.intercept(ctx, &crmv1.GetContactRequest{Call: call}, &grpc.UnaryServerInfo{}, func(ctx context.Context, _ any) (any, error) {
+			deadline, _ := ctx.Deadline()
+			assert.Equal(t, 10*time.Second-replyMargin, time.Until(deadline))
+			return nil, nil
+		})
+		require.NoError(t, err)
+	})
+}
+
+func TestCredentialsAreStruckInTheFormInWhichTheyWereSent(t *testing.T) {
+	base := vendor(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"message":"bad `+r.Header.Get("Authorization")+`"}`)
+	})
+	provider := acme()
+	provider.Contacts.Get.Do = func(ctx context.Context, call *Call, id string) (*crm.Contact, error) {
+		client, err := call.Client(vendorhttp.Vendor{Name: "Acme CRM", BaseURL: "https://api.acme.test/v2", Header: http.Header{"Authorization": {"Custom composed-of-parts"}}})
+		if err != nil {
+			return nil, err
+		}
+		_, err = client.Main(ctx, vendorhttp.Request{Method: http.MethodGet, Path: []string{id}})
+		call.Log().Error("it failed with composed-of-parts")
+		return nil, err
+	}
+	p := serve(t, provider)
+	_, err := p.contacts.GetContact(within(t, 20*time.Second), &crmv1.GetContactRequest{Call: accountAt(base), Id: "5"})
+	assert.NotContains(t, shown(err), "composed-of-parts")
+	assert.NotContains(t, p.log.String(), "composed-of-parts")
+	assert.Equal(t, "composed-of-parts", p.server.secrets.Text("composed-of-parts"), "and forgotten after the call")
 }

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"net"
@@ -124,14 +123,4 @@ func send(t *testing.T, method, url, body string, headers ...string) (int, http.
 	data, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	return answer.StatusCode, answer.Header, string(data)
-}
-
-// parse reads a raw answer that is whole.
-func parse(t *testing.T, text string) (*http.Response, string) {
-	t.Helper()
-	answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
-	require.NoError(t, err, "%q", text)
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	return answer, string(body)
 }

@@ -109,7 +109,8 @@ func TestTheMethodsOfAnObject(t *testing.T) {
 	zero.Delete("a")
 	zero.Set("a", 1)
 	assert.Equal(t, 1, zero.Len())
-	assert.Panics(t, func() { Pairs("a") })
+	odd := []any{"a"}
+	assert.Panics(t, func() { Pairs(odd...) })
 	assert.Panics(t, func() { Pairs(1, 2) })
 }
 

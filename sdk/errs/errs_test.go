@@ -90,9 +90,17 @@ func TestAVendorsOwnStatusIsKeptWhereTheRuleSaysSo(t *testing.T) {
 		reason      Reason
 		vendor, out int
 	}{
-		{VendorPrecondition, 428, 428}, {VendorRejected, 400, 400}, {VendorUnavailable, 503, 503}, {VendorUnavailable, 599, 599},
-		{VendorRejected, 200, 422}, {VendorRejected, 302, 422}, {VendorRejected, 600, 422}, {VendorRejected, 0, 422},
-		{RecordNotFound, 410, 404}, {RecordNotFound, 200, 404}, {OutcomeUnknown, 500, 502},
+		{VendorPrecondition, 428, 428},
+		{VendorRejected, 400, 400},
+		{VendorUnavailable, 503, 503},
+		{VendorUnavailable, 599, 599},
+		{VendorRejected, 200, 422},
+		{VendorRejected, 302, 422},
+		{VendorRejected, 600, 422},
+		{VendorRejected, 0, 422},
+		{RecordNotFound, 410, 404},
+		{RecordNotFound, 200, 404},
+		{OutcomeUnknown, 500, 502},
 	} {
 		e := New(c.reason, "x")
 		e.Vendor = &VendorAnswer{Status: c.vendor}

@@ -172,3 +172,71 @@ func FuzzNoSecretIsLeft(f *testing.F) {
 		}
 	})
 }
+
+func TestASecretIsStruckOutOfJSONHoweverItsWriterEscapes(t *testing.T) {
+	const secret = "tok/en-4f9a<8b>é"
+	s := New(secret)
+	for name, text := range map[string]string{
+		"plain":           `{"k":"tok/en-4f9a<8b>é"}`,
+		"slashes":         `{"k":"tok\/en-4f9a<8b>é"}`,
+		"HTML":            `{"k":"tok/en-4f9a\u003c8b\u003eé"}`,
+		"upper case":      `{"k":"tok/en-4f9a\u003C8b\u003Eé"}`,
+		"ASCII alone":     `{"k":"tok\/en-4f9a<8b>\u00e9"}`,
+		"every one":       `{"k":"\u0074\u006F\u006b\u002f\u0065\u006e\u002d\u0034\u0066\u0039\u0061\u003c\u0038\u0062\u003e\u00e9"}`,
+		"in a sentence":   `{"k":"bad \"tok\/en-4f9a<8b>é\" given"}`,
+		"in a key":        `{"tok\/en-4f9a<8b>é":1}`,
+		"in a list":       `["a\n",["tok\/en-4f9a<8b>é"],"b\\"]`,
+		"a text alone":    `"tok\/en-4f9a<8b>é"`,
+		"JSON in JSON":    `{"k":"{\"k\":\"tok\/en-4f9a<8b>é\"}"}`,
+		"what is no JSON": `{"k":"tok/en-4f9a<8b>é"`,
+	} {
+		given := []byte(text)
+		got := s.JSON(given)
+		assert.Equal(t, text, string(given), "what was given stays as it is")
+		assert.Equal(t, json.Valid(given), json.Valid(got), "%s: %s", name, got)
+		assert.Contains(t, string(got), Mark, name)
+		var value any
+		if json.Unmarshal(got, &value) == nil {
+			assert.NotContains(t, fmt.Sprint(value), secret, name)
+		}
+		assert.NotContains(t, string(got), "4f9a", name)
+	}
+	untouched := `{"a":1.50,"b":"x\/y","c":"\u003c"}`
+	assert.Equal(t, untouched, string(s.JSON([]byte(untouched))), "the rest keeps its own escapes and digits")
+	var none *Secrets
+	assert.Equal(t, "x", string(none.JSON([]byte("x"))))
+}
+
+func FuzzNoSecretIsLeftInJSON(f *testing.F) {
+	f.Add("token", []byte(`{"a":"tok\u0065n","b":["\\token"]}`))
+	f.Add(`a"b\c`, []byte(`"a\"b\\c"`))
+	f.Add("1234", []byte(`{"id":1234}`))
+	f.Fuzz(func(t *testing.T, secret string, data []byte) {
+		if len(secret) < minSecret || strings.TrimSpace(secret) == "" || strings.ContainsAny(secret, `[]"\{}:,`) || strings.Contains(Mark, secret) || !json.Valid(data) {
+			return
+		}
+		got := New(secret).JSON(data)
+		require.NotContains(t, string(got), secret)
+		var value any
+		if json.Unmarshal(got, &value) == nil {
+			requireNowhere(t, value, secret)
+		}
+	})
+}
+
+func requireNowhere(t *testing.T, value any, secret string) {
+	t.Helper()
+	switch value := value.(type) {
+	case string:
+		require.NotContains(t, value, secret)
+	case []any:
+		for _, item := range value {
+			requireNowhere(t, item, secret)
+		}
+	case map[string]any:
+		for key, inner := range value {
+			requireNowhere(t, key, secret)
+			requireNowhere(t, inner, secret)
+		}
+	}
+}

@@ -235,6 +235,22 @@ func TestWhatTheProviderSetsItselfIsRefusedBeforeSending(t *testing.T) {
 	}
 }
 
+func TestWhatTheProviderReservesIsRefusedAlsoWhenItIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vendor := script(t, answers(200, `{}`))
+		client := vendor.client(Vendor{})
+		r := request(http.MethodGet)
+		r.Reserved = []string{"cursor"}
+		_, err := client.Main(within(t, callTime), r)
+		require.NoError(t, err)
+		assert.Equal(t, "/v2/contacts/5", vendor.requests()[0].uri)
+		client.options.RemoteQuery = []Param{{"Cursor", "7"}}
+		_, err = client.Main(within(t, callTime), r)
+		requireReason(t, err, errs.InvalidParameter)
+		assert.Len(t, vendor.requests(), 1)
+	})
+}
+
 func FuzzRemoteQuery(f *testing.F) {
 	f.Add("a", "1", "b", "2", "a", "3")
 	f.Add("filter[x]", "&", "=", "#", "%5B", "%")

@@ -383,3 +383,19 @@ func TestTheReasonPhraseIsKept(t *testing.T) {
 		assert.Empty(t, response.Reason)
 	})
 }
+
+func TestOfAFailureOnlyTheBeginningIsRead(t *testing.T) {
+	for size, cut := range map[int]bool{maxErrorBody: false, maxErrorBody + 1: true, 20 << 20: true} {
+		client := loopback(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.CopyN(w, repeated('x'), int64(size))
+		})
+		response, err := client.Main(within(t, callTime), request(http.MethodPost))
+		e := requireReason(t, err, errs.VendorRejected)
+		require.NotNil(t, response)
+		assert.Len(t, response.Body, maxErrorBody)
+		assert.Equal(t, cut, response.Answer().Truncated)
+		assert.Equal(t, cut, e.Vendor.Truncated)
+		assert.LessOrEqual(t, len(e.Message), 1000+len("…"))
+	}
+}

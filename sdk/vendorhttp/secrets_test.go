@@ -44,6 +44,7 @@ func TestCredentialsThatTheVendorRepeatsAreStruckOut(t *testing.T) {
 		"in plain text":             answers(401, "bad token "+planted, "Content-Type: text/plain"),
 		"somewhere in the body":     answers(500, `{"request":{"headers":{"Authorization":"Bearer `+planted+`"}}}`),
 		"quoted":                    answers(400, `{"error":`+string(quoted)+`}`),
+		"escaped":                   answers(400, `{"error":"`+strings.ReplaceAll(strings.ReplaceAll(planted, "/", `\/`), "-", `\u002d`)+`"}`),
 		"where the message is cut":  answers(400, `{"message":"`+strings.Repeat("x", 985)+planted+`"}`),
 		"in a redirect":             answers(302, planted, "Location: https://evil.test/?token="+planted),
 		"in a broken redirect":      answers(302, planted, "Location: http://[::1/"+planted),
@@ -65,6 +66,7 @@ func TestCredentialsThatTheVendorRepeatsAreStruckOut(t *testing.T) {
 					for size := 12; size <= len(planted); size++ {
 						require.NotContains(t, shown, planted[:size])
 					}
+					require.NotContains(t, shown, "u002d8Jq2")
 				})
 			})
 		}
