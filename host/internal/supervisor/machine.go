@@ -53,6 +53,7 @@ type machine struct {
 	failures  []time.Time // within the window, oldest first
 	notBefore time.Time   // in Backoff and Quarantined: no start before this
 	trial     bool        // the start in progress is the trial after a quarantine
+	ended     bool        // it was drained and stopped: never to be started again
 	reason    string      // why the last start failed or the process died
 }
 
@@ -78,6 +79,9 @@ const (
 
 // want is called by whoever needs a process.
 func (m *machine) want(now time.Time) verdict {
+	if m.ended {
+		return refused
+	}
 	switch m.state {
 	case Ready:
 		return useIt
@@ -147,6 +151,11 @@ func (m *machine) drain() (running bool) {
 	running = m.state == Ready
 	m.state = Draining
 	return running
+}
+
+// end tells that draining is over and no process is left.
+func (m *machine) end() {
+	m.state, m.ended = Stopped, true
 }
 
 // forgive takes a plugin out of backoff and quarantine, after an operator

@@ -391,3 +391,57 @@ func TestLastLinesKeepsWhatTellsOfAnEnd(t *testing.T) {
 	assert.NotContains(t, l.String(), "debug")
 	assert.Less(t, len(l.String()), keptLines*(keptLineSize+3))
 }
+
+func TestReasonsThatBelongToTheHostCountAsThePluginsBug(t *testing.T) {
+	for reason := range hostsOwn {
+		err := explain(t.Context(), errs.Status(errs.New(reason, "from a plugin")), false, "acme")
+		assert.True(t, errs.Is(err, errs.PluginBug), "%s: %v", errs.Name(reason), err)
+	}
+	for _, reason := range []errs.Reason{errs.RecordNotFound, errs.InvalidParameter, errs.VendorUnauthenticated, errs.OutcomeUnknown, errs.Unsupported} {
+		err := explain(t.Context(), errs.Status(errs.New(reason, "from a plugin")), true, "acme")
+		assert.True(t, errs.Is(err, reason), "%s: %v", errs.Name(reason), err)
+	}
+}
+
+func TestWhatGRPCSaysIsExplained(t *testing.T) {
+	for _, c := range []struct {
+		code   codes.Code
+		writes bool
+		want   errs.Reason
+	}{
+		{codes.Unavailable, false, errs.PluginUnavailable},
+		{codes.Unavailable, true, errs.OutcomeUnknown},
+		{codes.DeadlineExceeded, false, errs.PluginUnavailable},
+		{codes.DeadlineExceeded, true, errs.OutcomeUnknown},
+		{codes.ResourceExhausted, false, errs.PluginBug},
+		{codes.ResourceExhausted, true, errs.OutcomeUnknown},
+		{codes.Unimplemented, true, errs.Unsupported},
+		{codes.Internal, true, errs.PluginBug},
+		{codes.Canceled, false, errs.PluginBug},
+	} {
+		err := explain(t.Context(), status.Error(c.code, "x"), c.writes, "acme")
+		assert.True(t, errs.Is(err, c.want), "%s, writes %v: %v", c.code, c.writes, err)
+	}
+}
+
+func TestAPluginTakesOnlySoManyCallsAtOnce(t *testing.T) {
+	w := &world{hold: time.Second}
+	inWorld(t, w, Options{MaxCalls: 4}, func(t *testing.T, s *Supervisor) {
+		_, err := get(t.Context(), s, "a")
+		require.NoError(t, err)
+		var refused, served atomic.Int64
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if _, err := get(t.Context(), s, "a"); errs.Is(err, errs.Overloaded) {
+					refused.Add(1)
+				} else if err == nil {
+					served.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, 4, served.Load())
+		assert.EqualValues(t, 6, refused.Load())
+	})
+}

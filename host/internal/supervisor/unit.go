@@ -258,7 +258,7 @@ func (u *unit) stop(ctx context.Context) (cut int) {
 	}
 	u.background.Wait()
 	u.mu.Lock()
-	u.machine.state = Stopped
+	u.machine.end()
 	u.mu.Unlock()
 	return cut
 }
