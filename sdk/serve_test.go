@@ -249,6 +249,7 @@ func TestAPluginEndsWhenItsHostIsKilled(t *testing.T) {
 	stdout, err := host.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, host.Start())
+	t.Cleanup(func() { _ = host.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err)
 	socket := strings.Split(line, "|")[3]
@@ -491,4 +492,44 @@ func TestErrorsOfAProcessCarryTheirReason(t *testing.T) {
 		noCanary(t, shown(err))
 	}
 	require.NoError(t, p.get(t, "5"), "and the process lives on")
+}
+
+func TestOfWhatIsPrintedBesideTheHandshakeOnlyTheHandshakeReachesTheHost(t *testing.T) {
+	const line = "1|1|unix|/tmp/plugin1|grpc|abc\n"
+	for name, c := range map[string]struct{ printed, handshake, stderr string }{
+		"alone":              {line, line, ""},
+		"before":             {"one\ntwo\n" + line, line, "one\ntwo\n"},
+		"in the same line":   {"progress: 7" + line, line, "progress: 7"},
+		"behind":             {line + "one\n" + line + "two", line, "one\n" + line + "two"},
+		"a long line before": {strings.Repeat("x", 200_000) + "\n" + line, line, strings.Repeat("x", 200_000) + "\n"},
+		"nothing like it":    {"1|2\nunix\n", "", "1|2\nunix\n"},
+		"cut":                {strings.TrimSpace(line), "", strings.TrimSpace(line)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handshake, err := os.Create(filepath.Join(t.TempDir(), "handshake"))
+			require.NoError(t, err)
+			defer handshake.Close()
+			read, stderr, err := os.Pipe()
+			require.NoError(t, err)
+			defer read.Close()
+			stdout := os.Stdout
+			i := &inherited{handshake: handshake, stderr: stderr}
+			require.NoError(t, i.expectHandshake())
+			printed := os.Stdout
+			os.Stdout = stdout
+			go func() {
+				_, _ = io.WriteString(printed, c.printed)
+				_ = printed.Close()
+			}()
+			got := make([]byte, len(c.stderr))
+			_, err = io.ReadFull(read, got)
+			require.NoError(t, err)
+			assert.Equal(t, c.stderr, string(got))
+			require.Eventually(t, func() bool {
+				told, err := os.ReadFile(handshake.Name())
+				return err == nil && string(told) == c.handshake
+			}, patience, time.Millisecond)
+			require.NoError(t, stderr.Close())
+		})
+	}
 }

@@ -76,7 +76,7 @@ func (r *Request) rawQuery(remoteQuery []Param) (string, error) {
 	replaced := map[string]bool{}
 	for _, p := range remoteQuery {
 		for _, reserved := range r.reserved() {
-			if strings.EqualFold(p.Name, reserved) {
+			if base, _, _ := strings.Cut(p.Name, "["); strings.EqualFold(base, reserved) || strings.EqualFold(p.Name, reserved) {
 				return "", &errs.Error{
 					Reason:  errs.InvalidParameter,
 					Message: "remote_query[" + p.Name + "] is set by the provider itself; use limit and next_cursor for paging",

@@ -218,7 +218,7 @@ func TestRemoteQueryIsForTheMainCallAlone(t *testing.T) {
 }
 
 func TestWhatTheProviderSetsItselfIsRefusedBeforeSending(t *testing.T) {
-	for _, name := range []string{"page", "PAGE", "Page", "api_key"} {
+	for _, name := range []string{"page", "PAGE", "Page", "page[]", "page[x]", "api_key"} {
 		synctest.Test(t, func(t *testing.T) {
 			vendor := script(t, answers(200, `{}`))
 			client := vendor.client(Vendor{})
