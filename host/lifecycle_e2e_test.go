@@ -503,3 +503,27 @@ func TestNoTemporaryFolderIsLeftWhenTheHostIsKilled(t *testing.T) {
 	}
 	t.Error("the plugin's private folder is still there")
 }
+
+func TestABinaryThatIsNotWhatTheLockSaysDoesNotStart(t *testing.T) {
+	p, c := sandbox(t, "--providers", "zendesksell")
+	matches, err := filepath.Glob(filepath.Join(p.dataDir, "plugins", "zendesksell", "*", "unicrm-provider-zendesksell"))
+	require.NoError(t, err)
+	require.Len(t, matches, 1)
+	good, err := os.ReadFile(matches[0])
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(matches[0], 0o700))
+	require.NoError(t, os.WriteFile(matches[0], append(good, 0), 0o700))
+	assert.Equal(t, 200, c.contacts(http.MethodGet, "zendesksell", "400001", "").status, "what runs is the copy that was hashed")
+
+	require.NoError(t, syscall.Kill(p.plugin(t, "zendesksell"), syscall.SIGKILL))
+	p.waitFor(t, "the crash in the log", func() bool { return strings.Contains(p.log.String(), "plugin process ended") })
+	body := requireError(t, c.contacts(http.MethodGet, "zendesksell", "400001", ""), 503, "plugin_unavailable")
+	assert.Regexp(t, `has the SHA-256 [0-9a-f]{64}, but the lock says [0-9a-f]{64}`, body["message"])
+
+	host := run(t, p.dataDir, "serve", "--listen", "127.0.0.1:0", "--plugin-dir", filepath.Join(p.dataDir, "plugins"))
+	host.url(t)
+	assert.Contains(t, host.log.String(), "but the lock says")
+
+	require.NoError(t, os.WriteFile(matches[0], good, 0o700))
+	p.waitFor(t, "the plugin", func() bool { return c.contacts(http.MethodGet, "zendesksell", "400001", "").status == 200 })
+}

@@ -73,7 +73,11 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	if err := catalog.Install(ctx, installed, chosen); err != nil {
 		return err
 	}
-	plugins := catalog.Of(chosen)
+	plugins, err := catalog.Open(ctx, installed)
+	if err != nil {
+		return err
+	}
+	plugins = plugins.Choose(slugsOf(chosen)) // an earlier run may have installed others
 	h, err := newHost(ctx, c.hostFlags, c.DataDir, plugins, true, log)
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	if c.NoSeed {
 		seed = 0
 	}
-	emulators, err := sandbox.StartEmulators(ctx, chosen, seed)
+	emulators, err := sandbox.StartEmulators(ctx, plugins.Plugins(), seed)
 	if err != nil {
 		return err
 	}
@@ -101,6 +105,14 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	}
 	c.print(plugins, access, first)
 	return h.wait(ctx)
+}
+
+func slugsOf(plugins []*catalog.Plugin) []string {
+	var slugs []string
+	for _, p := range plugins {
+		slugs = append(slugs, p.Slug)
+	}
+	return slugs
 }
 
 // choose picks the providers asked for, or all that have an emulator.

@@ -27,6 +27,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/supervisor"
 	"github.com/unicrm/unicrm/host/internal/unified"
 	"github.com/unicrm/unicrm/sdk/wire"
@@ -60,6 +61,10 @@ func Open(ctx context.Context, dir string) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
+	lock, err := readLock(dir)
+	if err != nil {
+		return nil, err
+	}
 	c := &Catalog{plugins: map[string]*Plugin{}, Problems: problems}
 	var (
 		mu      sync.Mutex
@@ -70,7 +75,7 @@ func Open(ctx context.Context, dir string) (*Catalog, error) {
 		all.Go(func() {
 			limited <- struct{}{}
 			defer func() { <-limited }()
-			p, err := Describe(ctx, path)
+			p, err := describeLocked(ctx, lock, dir, path)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -131,22 +136,41 @@ func globEscape(path string) string {
 	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
 }
 
-// Describe asks a binary for its manifest and checks that it can be used.
-func Describe(ctx context.Context, path string) (*Plugin, error) {
+// describeLocked asks a binary for its manifest after the lock, where there is
+// one, has vouched for it.
+func describeLocked(ctx context.Context, lock *Lock, dir, path string) (*Plugin, error) {
+	if lock == nil {
+		return Describe(ctx, path, "")
+	}
+	sum, err := lock.hash(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	return Describe(ctx, path, sum)
+}
+
+// Describe asks a binary for its manifest and checks that it can be used. With
+// a hash, a binary that has another is not run.
+func Describe(ctx context.Context, path, sum string) (*Plugin, error) {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, absolute, "describe", "--json")
+	file, err := executable.Open(absolute, sum)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	cmd := file.Command(nil, "describe", "--json")
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	cmd.Dir = os.TempDir()
 	cmd.WaitDelay = time.Second
 	var out, problems bytes.Buffer
 	cmd.Stdout = &limitedWriter{&out, maxManifest}
 	cmd.Stderr = &limitedWriter{&problems, 4 << 10}
-	err = cmd.Run()
+	err = runWithin(ctx, cmd)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("it did not describe itself within %s", describeTimeout)
 	}
@@ -161,7 +185,21 @@ func Describe(ctx context.Context, path string) (*Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it printed no manifest but %.60q", out.String())
 	}
-	return newPlugin(absolute, manifest)
+	p, err := newPlugin(absolute, manifest)
+	if err == nil {
+		p.SHA256 = sum
+	}
+	return p, err
+}
+
+// runWithin runs a command and kills it when ctx ends.
+func runWithin(ctx context.Context, cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	return cmd.Wait()
 }
 
 // slugPattern is what a slug may be: it becomes a folder and part of URLs.
@@ -315,11 +353,13 @@ func (l *limitedWriter) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Of is a catalog of the given plugins.
-func Of(plugins []*Plugin) *Catalog {
-	c := &Catalog{plugins: map[string]*Plugin{}}
-	for _, p := range plugins {
-		c.add(p)
+// Choose is a catalog with only the named plugins of c.
+func (c *Catalog) Choose(slugs []string) *Catalog {
+	chosen := &Catalog{plugins: map[string]*Plugin{}, Problems: c.Problems}
+	for _, slug := range slugs {
+		if p, ok := c.plugins[slug]; ok {
+			chosen.plugins[slug] = p
+		}
 	}
-	return c
+	return chosen
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/unicrm/unicrm/sdk/wire"
 )
 
 // LockFile is the name of the lock beside the installed plugins.
@@ -28,6 +31,44 @@ type LockedPlugin struct {
 	SHA256  map[string]string `json:"sha256"`
 }
 
+// platform is this machine's key in LockedPlugin.SHA256.
+const platform = runtime.GOOS + "/" + runtime.GOARCH
+
+// readLock reads the lock of a plugin directory; nil when there is none.
+func readLock(dir string) (*Lock, error) {
+	data, err := os.ReadFile(filepath.Join(dir, LockFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // no lock is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the lock: %w", err)
+	}
+	var lock Lock
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&lock); err != nil {
+		return nil, fmt.Errorf("the lock %s cannot be read: %w", filepath.Join(dir, LockFile), err)
+	}
+	return &lock, nil
+}
+
+// hash gives the pinned hash of a binary at its place in a plugin directory.
+func (l *Lock) hash(dir, path string) (string, error) {
+	place, err := filepath.Rel(dir, path)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range l.Plugins {
+		if filepath.Join(p.Name, p.Version, wire.BinaryPrefix+p.Name) == place {
+			if sum := p.SHA256[platform]; sum != "" {
+				return sum, nil
+			}
+			return "", fmt.Errorf("%s has no hash of it for %s", LockFile, platform)
+		}
+	}
+	return "", fmt.Errorf("it is not in %s", LockFile)
+}
+
 // Install copies the binaries into a plugin directory, laid out by slug and
 // version, and writes the lock.
 func Install(ctx context.Context, dir string, binaries []*Plugin) error {
@@ -41,8 +82,7 @@ func Install(ctx context.Context, dir string, binaries []*Plugin) error {
 		if err != nil {
 			return fmt.Errorf("install %s %s: %w", p.Slug, p.Version, err)
 		}
-		lock.Plugins = append(lock.Plugins, LockedPlugin{Name: p.Slug, Version: p.Version, SHA256: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: sum}})
-		p.Path = target
+		lock.Plugins = append(lock.Plugins, LockedPlugin{Name: p.Slug, Version: p.Version, SHA256: map[string]string{platform: sum}})
 	}
 	data, err := json.MarshalIndent(lock, "", "  ")
 	if err != nil {

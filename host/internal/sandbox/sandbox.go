@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/unicrm/unicrm/host/internal/catalog"
+	"github.com/unicrm/unicrm/host/internal/executable"
 )
 
 // startTimeout is how long an emulator may take to say where it is.
@@ -35,6 +36,7 @@ type Emulator struct {
 	ControlURL string         `json:"control_url"`
 	Context    map[string]any `json:"context"`
 
+	file *executable.File
 	cmd  *exec.Cmd
 	done chan struct{}
 }
@@ -67,9 +69,13 @@ func startEmulator(ctx context.Context, p *catalog.Plugin, seed int) (*Emulator,
 	if !p.Manifest.HasEmulator {
 		return nil, fmt.Errorf("the provider %s has no emulator; leave it out with --providers", p.Slug)
 	}
-	e := &Emulator{Slug: p.Slug, done: make(chan struct{})}
+	file, err := executable.Open(p.Path, p.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{Slug: p.Slug, file: file, done: make(chan struct{})}
 	// It ends by itself when this process has gone, however that came about.
-	e.cmd = exec.Command(p.Path, "emulate", "--listen", "127.0.0.1:0", "--seed", strconv.Itoa(seed), "--json")
+	e.cmd = file.Command(nil, "emulate", "--listen", "127.0.0.1:0", "--seed", strconv.Itoa(seed), "--json")
 	e.cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	e.cmd.Stderr = os.Stderr
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -78,6 +84,7 @@ func startEmulator(ctx context.Context, p *catalog.Plugin, seed int) (*Emulator,
 		return nil, err
 	}
 	if err := e.cmd.Start(); err != nil {
+		file.Close()
 		return nil, fmt.Errorf("start the emulator of %s: %w", p.Slug, err)
 	}
 	line := make(chan []byte, 1)
@@ -87,6 +94,7 @@ func startEmulator(ctx context.Context, p *catalog.Plugin, seed int) (*Emulator,
 		line <- text
 		_, _ = io.Copy(io.Discard, out)
 		_ = e.cmd.Wait()
+		e.file.Close()
 		close(e.done)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

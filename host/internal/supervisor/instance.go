@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
 
+	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/unified"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
@@ -47,6 +48,7 @@ type instance struct {
 	facade   v1
 	log      hclog.Logger
 
+	file     *executable.File
 	client   *plugin.Client
 	cmd      *exec.Cmd
 	dir      string   // private folder for the socket and temporary files
@@ -87,9 +89,11 @@ func start(ctx context.Context, binary Binary, options Options) (_ *instance, er
 	}
 	defer held.Close()
 	i.lifeline = end
-	i.cmd = exec.Command(binary.Path)
+	if i.file, err = executable.Open(binary.Path, binary.SHA256); err != nil {
+		return nil, err
+	}
+	i.cmd = i.file.Command([]*os.File{held}) // descriptor 3 is the lifeline
 	i.cmd.Dir = i.dir
-	i.cmd.ExtraFiles = []*os.File{held}
 	i.cmd.Env = append(environment(i.dir, log), options.Environment...)
 	ownProcessGroup(i.cmd)
 	unexpected := log.Named(binary.Slug).StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn})
@@ -275,6 +279,7 @@ func (i *instance) kill() {
 	if i.lifeline != nil {
 		_ = i.lifeline.Close()
 	}
+	i.file.Close()
 	if i.dir != "" {
 		_ = os.RemoveAll(i.dir)
 	}

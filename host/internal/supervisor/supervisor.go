@@ -28,6 +28,8 @@ import (
 // Binary is a plugin's binary as the catalog knows it.
 type Binary struct {
 	Slug, Version, Path string
+	// SHA256 is what the lock pins; empty when there is no lock.
+	SHA256 string
 }
 
 // Options say how plugins are run. Zero values mean the defaults.
@@ -237,7 +239,7 @@ func (s *Supervisor) withProcess(ctx context.Context, slug string, account unifi
 			return err
 		}
 		err = call(p)
-		died := err != nil && status.Code(err) == codes.Unavailable && errs.FromStatus(err) == nil
+		died := diedOn(ctx, err)
 		if died {
 			p.condemn("its connection broke") // whatever the watcher has seen yet
 		}
@@ -247,6 +249,16 @@ func (s *Supervisor) withProcess(ctx context.Context, slug string, account unifi
 		}
 		retried = true
 	}
+}
+
+// diedOn tells whether a call ended because its process did: the connection
+// broke, or it was being closed for a process that was dead already.
+func diedOn(ctx context.Context, err error) bool {
+	if err == nil || errs.FromStatus(err) != nil {
+		return false
+	}
+	code := status.Code(err)
+	return code == codes.Unavailable || (code == codes.Canceled && ctx.Err() == nil)
 }
 
 // hostsOwn are the reasons that a plugin may not give: "unauthenticated" from a
@@ -269,25 +281,24 @@ func explain(ctx context.Context, err error, writes bool, slug string) error {
 		}
 		return e
 	}
-	switch status.Code(err) {
-	case codes.Unimplemented:
+	code := status.Code(err)
+	switch {
+	case code == codes.Unimplemented:
 		return errs.New(errs.Unsupported, "the provider %s does not do this", slug)
-	case codes.Canceled:
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return ctx.Err()
-		}
-	case codes.Unavailable:
+	case code == codes.Canceled && errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case diedOn(ctx, err):
 		if writes {
 			return errs.New(errs.OutcomeUnknown, "the provider plugin %s ended before its answer, so whether the call took effect is not known", slug)
 		}
 		return errs.New(errs.PluginUnavailable, "the provider plugin %s ended before its answer", slug)
-	case codes.DeadlineExceeded:
+	case code == codes.DeadlineExceeded:
 		if writes {
 			return errs.New(errs.OutcomeUnknown, "the provider %s did not answer in time, so whether the call took effect is not known", slug)
 		}
 		// A plugin that is well tells of a slow vendor before the time is up.
 		return errs.New(errs.PluginUnavailable, "the provider plugin %s did not answer in time", slug)
-	case codes.ResourceExhausted:
+	case code == codes.ResourceExhausted:
 		if writes {
 			return errs.New(errs.OutcomeUnknown, "the answer of the provider plugin %s is too large, so whether the call took effect is not known", slug)
 		}

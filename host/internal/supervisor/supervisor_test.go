@@ -38,6 +38,9 @@ func (p *fakeProcess) call(ctx context.Context, r unified.Request) (*unified.Res
 	case <-time.After(p.hold):
 		return &unified.Result{NextPageToken: p.binary.Version}, nil
 	case <-p.dead:
+		if p.number%2 == 0 { // either is what gRPC says, by chance
+			return nil, status.Error(codes.Canceled, "grpc: the client connection is closing")
+		}
 		return nil, status.Error(codes.Unavailable, "connection closed")
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
@@ -417,7 +420,8 @@ func TestWhatGRPCSaysIsExplained(t *testing.T) {
 		{codes.ResourceExhausted, true, errs.OutcomeUnknown},
 		{codes.Unimplemented, true, errs.Unsupported},
 		{codes.Internal, true, errs.PluginBug},
-		{codes.Canceled, false, errs.PluginBug},
+		{codes.Canceled, false, errs.PluginUnavailable}, // the connection was being closed
+		{codes.Canceled, true, errs.OutcomeUnknown},
 	} {
 		err := explain(t.Context(), status.Error(c.code, "x"), c.writes, "acme")
 		assert.True(t, errs.Is(err, c.want), "%s, writes %v: %v", c.code, c.writes, err)
