@@ -22,8 +22,7 @@ import (
 )
 
 const (
-	startTimeout  = 10 * time.Second
-	healthTimeout = 2 * time.Second
+	startTimeout = 10 * time.Second
 	// killGrace is how long a process may take to end by itself once it was
 	// told to, before its whole process group is killed.
 	killGrace = 2 * time.Second
@@ -129,7 +128,7 @@ func start(ctx context.Context, binary Binary, options Options) (_ *instance, er
 	if err = i.facade.configure(ctx, "unicrm/"+hostVersion+" ("+binary.Slug+"/"+binary.Version+")"); err != nil {
 		return nil, fmt.Errorf("configure: %w", err)
 	}
-	healthCtx, cancelHealth := context.WithTimeout(ctx, healthTimeout)
+	healthCtx, cancelHealth := context.WithTimeout(ctx, options.HealthTimeout)
 	defer cancelHealth()
 	if err = i.facade.checkHealth(healthCtx); err != nil {
 		return nil, fmt.Errorf("health: %w", err)
