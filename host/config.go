@@ -67,6 +67,13 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 			parts = append(parts, fmt.Sprint(part))
 		}
 		return strings.Join(parts, ","), nil
+	case map[string]any:
+		var parts []string
+		for key, part := range value {
+			parts = append(parts, fmt.Sprintf("%s=%v", key, part))
+		}
+		sort.Strings(parts)
+		return strings.Join(parts, ";"), nil
 	case bool:
 		return value, nil
 	default:

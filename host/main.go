@@ -23,6 +23,7 @@ type cli struct {
 
 	Serve   serveCommand   `cmd:"" help:"Serve the HTTP API."`
 	Sandbox sandboxCommand `cmd:"" help:"Run everything on this machine against emulated CRMs: no credentials needed."`
+	Plugin  pluginCommand  `cmd:"" help:"Install, list, swap and remove provider plugins."`
 	Token   tokenCommand   `cmd:"" help:"Make, list and delete API tokens."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

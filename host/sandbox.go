@@ -62,22 +62,24 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, problem := range built.Problems {
-		log.Error("plugin left out", "problem", problem)
+	for _, problem := range built.Problems() {
+		log.Error("plugin directory", "problem", problem)
 	}
 	chosen, err := c.choose(built)
 	if err != nil {
 		return err
 	}
 	installed := filepath.Join(c.DataDir, "plugins")
-	if err := catalog.Install(ctx, installed, chosen); err != nil {
+	if err := os.RemoveAll(installed); err != nil { // what an earlier run installed
+		return err
+	}
+	if err := installAll(ctx, installed, chosen); err != nil {
 		return err
 	}
 	plugins, err := catalog.Open(ctx, installed)
 	if err != nil {
 		return err
 	}
-	plugins = plugins.Choose(slugsOf(chosen)) // an earlier run may have installed others
 	h, err := newHost(ctx, c.hostFlags, c.DataDir, plugins, true, log)
 	if err != nil {
 		return err
@@ -95,7 +97,9 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer sandbox.StopEmulators(emulators)
-	h.start()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
 	access, first, err := c.connect(ctx, h, emulators)
 	if err != nil {
 		return err
@@ -107,12 +111,24 @@ func (c *sandboxCommand) Run(ctx context.Context) error {
 	return h.wait(ctx)
 }
 
-func slugsOf(plugins []*catalog.Plugin) []string {
-	var slugs []string
-	for _, p := range plugins {
-		slugs = append(slugs, p.Slug)
+// installAll fills a plugin directory as `unicrm plugin install` would, but for
+// the trial start: what does not start is seen at once here.
+func installAll(ctx context.Context, dir string, plugins []*catalog.Plugin) error {
+	d, err := catalog.Change(dir)
+	if err != nil {
+		return err
 	}
-	return slugs
+	defer d.Close()
+	for _, p := range plugins {
+		if _, err := d.Install(ctx, p.Path, catalog.InstallOptions{}); err != nil {
+			return err
+		}
+	}
+	if err := d.Commit(); err != nil {
+		return err
+	}
+	d.Done()
+	return nil
 }
 
 // choose picks the providers asked for, or all that have an emulator.

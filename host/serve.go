@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/unicrm/unicrm/host/internal/accounts"
 	"github.com/unicrm/unicrm/host/internal/api"
 	"github.com/unicrm/unicrm/host/internal/catalog"
+	"github.com/unicrm/unicrm/host/internal/control"
+	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/store"
 	"github.com/unicrm/unicrm/host/internal/supervisor"
 )
@@ -28,6 +31,7 @@ type hostFlags struct {
 	RequestTimeout time.Duration `help:"Time that one API call has in all, retries and waits included." default:"30s" env:"UNICRM_REQUEST_TIMEOUT"`
 	DrainTimeout   time.Duration `help:"Time that requests in flight have to end after SIGTERM." default:"30s" env:"UNICRM_DRAIN_TIMEOUT"`
 	LenientFilters bool          `help:"Ignore filters and sort keys that a provider cannot serve, and name them in the header Unicrm-Ignored." env:"UNICRM_LENIENT_FILTERS"`
+	processFlags
 	logFlags
 }
 
@@ -49,10 +53,10 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, problem := range plugins.Problems {
-		log.Error("plugin left out", "problem", problem)
+	for _, problem := range plugins.Problems() {
+		log.Error("plugin directory", "problem", problem)
 	}
-	if len(plugins.Plugins()) == 0 {
+	if len(plugins.Lines()) == 0 {
 		log.Warn("no provider plugin is installed", "plugin_dir", c.PluginDir)
 	}
 	h, err := newHost(ctx, c.hostFlags, c.DataDir, plugins, c.AllowBaseURLOverride, log)
@@ -63,14 +67,18 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err := h.listen(); err != nil {
 		return err
 	}
-	h.start()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
 	return h.wait(ctx)
 }
 
 // host is a running host: everything between the listener and the plugins.
 type host struct {
 	flags      hostFlags
+	dataDir    string
 	log        hclog.Logger
+	catalog    *catalog.Catalog
 	store      *store.Store
 	tokens     *access.Tokens
 	accounts   *accounts.Accounts
@@ -78,6 +86,7 @@ type host struct {
 	server     *http.Server
 	listener   net.Listener
 	failed     chan error // gets one value, when serving ends
+	withdraw   func()     // ends the announcement to commands; nil before there is one
 }
 
 func storePath(dataDir string) string { return filepath.Join(dataDir, "unicrm.db") }
@@ -86,15 +95,21 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	if flags.RequestTimeout < time.Second {
 		return nil, fmt.Errorf("--request-timeout %s is less than a second", flags.RequestTimeout)
 	}
+	options, err := flags.supervisorOptions(log)
+	if err != nil {
+		return nil, err
+	}
+	if removed, err := executable.Sweep(); err != nil || removed > 0 {
+		log.Info("removed what hosts that were killed left", "folders", removed, "error", err)
+	}
 	s, err := store.Open(ctx, storePath(dataDir))
 	if err != nil {
 		return nil, err
 	}
-	var binaries []supervisor.Binary
-	for _, p := range plugins.Plugins() {
-		binaries = append(binaries, p.Binary)
+	h := &host{
+		flags: flags, dataDir: dataDir, log: log, catalog: plugins, store: s, tokens: access.New(s),
+		supervisor: supervisor.New(plugins.Plans(), options),
 	}
-	h := &host{flags: flags, log: log, store: s, tokens: access.New(s), supervisor: supervisor.New(binaries, supervisor.Options{HostVersion: version, Log: log})}
 	h.accounts = accounts.New(s, plugins, h.supervisor, allowBaseURLs)
 	handler, err := api.New(ctx, api.Config{
 		Store: s, Tokens: h.tokens, Accounts: h.accounts, Catalog: plugins, Providers: h.supervisor,
@@ -144,11 +159,25 @@ func (h *host) baseURL() string {
 	return "http://" + address
 }
 
-// start begins to answer.
-func (h *host) start() {
+// start begins to answer, after the plugins that are to run from the start do.
+func (h *host) start(ctx context.Context) error {
+	if slugs := h.flags.StartPlugins; len(slugs) > 0 {
+		if slices.Contains(slugs, "all") {
+			slugs = nil
+		}
+		if err := h.supervisor.Start(ctx, slugs...); err != nil {
+			h.log.Error("not all plugins started; they are tried again when they are needed", "error", err)
+		}
+	}
+	var err error
+	h.withdraw, err = control.Announce(h.dataDir, control.Host{URL: h.baseURL(), Token: h.tokens.Local(), PluginDir: h.catalog.Dir(), Version: version})
+	if err != nil {
+		return err
+	}
 	h.failed = make(chan error, 1)
 	go func() { h.failed <- h.server.Serve(h.listener) }()
 	h.log.Info("serving", "version", version, "url", h.baseURL())
+	return nil
 }
 
 // wait returns when ctx has ended and the requests in flight are answered.
@@ -170,6 +199,9 @@ func (h *host) wait(ctx context.Context) error {
 
 // close ends the plugins and the store; no process is left.
 func (h *host) close() {
+	if h.withdraw != nil {
+		h.withdraw()
+	}
 	stopping, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	h.supervisor.Close(stopping)

@@ -35,29 +35,35 @@ func (f storeFlags) withStore(ctx context.Context, do func(*store.Store) error) 
 
 type tokenBody struct {
 	ID          string `json:"id"`
-	Environment string `json:"environment"`
+	Environment string `json:"environment,omitempty"`
+	Operator    bool   `json:"operator,omitempty"`
 	Name        string `json:"name"`
 	CreatedAt   string `json:"created_at"`
 	Token       string `json:"token,omitempty"`
 }
 
 func showToken(t store.Token) tokenBody {
-	return tokenBody{ID: t.ID, Environment: t.Environment, Name: t.Name, CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339)}
+	return tokenBody{ID: t.ID, Environment: t.Environment, Operator: t.Operator, Name: t.Name, CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339)}
 }
 
 type tokenCreate struct {
 	storeFlags
-	Environment string `help:"Environment whose accounts the token reaches." required:"" placeholder:"NAME"`
+	Environment string `help:"Environment whose accounts the token reaches." placeholder:"NAME" xor:"reach" required:""`
+	Operator    bool   `help:"A token that manages plugins and reaches no accounts." xor:"reach" required:""`
 	Name        string `help:"What the token is for."`
 }
 
 func (tokenCreate) Help() string {
-	return "Example:\n  unicrm token create --environment prod --name billing"
+	return "Example:\n  unicrm token create --environment prod --name billing\n  unicrm token create --operator --name deployments"
 }
 
 func (c *tokenCreate) Run(ctx context.Context) error {
 	return c.withStore(ctx, func(s *store.Store) error {
-		secret, token, err := access.New(s).Create(ctx, c.Environment, c.Name)
+		make := func() (string, store.Token, error) { return access.New(s).Create(ctx, c.Environment, c.Name) }
+		if c.Operator {
+			make = func() (string, store.Token, error) { return access.New(s).CreateOperator(ctx, c.Name) }
+		}
+		secret, token, err := make()
 		if err != nil {
 			return err
 		}
@@ -89,7 +95,11 @@ func (c *tokenList) Run(ctx context.Context) error {
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ID\tENVIRONMENT\tNAME\tCREATED")
 		for _, t := range tokens {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Environment, t.Name, t.CreatedAt.UTC().Format(time.RFC3339))
+			reach := t.Environment
+			if t.Operator {
+				reach = "(operator)"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, reach, t.Name, t.CreatedAt.UTC().Format(time.RFC3339))
 		}
 		return table.Flush()
 	})

@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/unicrm/unicrm/sdk/crm"
+	"github.com/unicrm/unicrm/sdk/wire"
 )
 
 // Version is the SDK's own version.
-const Version = "0.1.0"
+const Version = wire.SDKVersion
 
 // Provider describes one vendor's adapter. It is read once, at start.
 type Provider struct {

@@ -7,6 +7,8 @@ import (
 )
 
 const (
+	// SDKVersion is the version of the module, and so of the SDK.
+	SDKVersion = "0.1.0"
 	// Protocol is the major of the protocol that this module speaks.
 	Protocol = 1
 	// PluginName is the one plugin in go-plugin's set.

@@ -1,11 +1,13 @@
-// Package access decides who may call: bearer tokens, each for one
-// environment. A token is shown once, when it is made; only its hash is kept.
+// Package access decides who may call: bearer tokens, each for one environment
+// or for an operator. A token is shown once, when it is made; only its hash is
+// kept.
 package access
 
 import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -36,6 +38,7 @@ type Tokens struct {
 
 	mu    sync.Mutex
 	known map[string]knownToken // guarded by mu: by hash
+	local string                // hash of the process's own operator token; empty for none
 }
 
 type knownToken struct {
@@ -52,16 +55,40 @@ func (t *Tokens) Create(ctx context.Context, environment, name string) (secret s
 	if !environmentPattern.MatchString(environment) {
 		return "", made, fmt.Errorf("environment %q must be 1 to 63 lower-case letters, digits, hyphens and underscores", environment)
 	}
+	return t.keep(ctx, store.Token{Environment: environment, Name: name})
+}
+
+// CreateOperator makes a token that manages plugins and reaches no accounts.
+func (t *Tokens) CreateOperator(ctx context.Context, name string) (secret string, made store.Token, err error) {
+	return t.keep(ctx, store.Token{Operator: true, Name: name})
+}
+
+func (t *Tokens) keep(ctx context.Context, made store.Token) (string, store.Token, error) {
+	secret := newSecret()
+	made.ID, made.Hash, made.CreatedAt = uuid.NewString(), hash(secret), time.Now()
+	return secret, made, t.store.PutToken(ctx, made)
+}
+
+// Local makes an operator token that lives and dies with this process and
+// stands in no store. Call it before the first Check.
+func (t *Tokens) Local() (secret string) {
+	secret = newSecret()
+	t.local = hash(secret)
+	return secret
+}
+
+func newSecret() string {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
-	secret = Prefix + hex.EncodeToString(random)
-	made = store.Token{ID: uuid.NewString(), Hash: hash(secret), Environment: environment, Name: name, CreatedAt: time.Now()}
-	return secret, made, t.store.PutToken(ctx, made)
+	return Prefix + hex.EncodeToString(random)
 }
 
 // Check finds the token that a secret belongs to; ErrUnknownToken when none.
 func (t *Tokens) Check(ctx context.Context, secret string) (store.Token, error) {
 	key := hash(secret)
+	if t.local != "" && subtle.ConstantTimeCompare([]byte(key), []byte(t.local)) == 1 {
+		return store.Token{Operator: true, Name: "local"}, nil
+	}
 	now := time.Now()
 	t.mu.Lock()
 	known, ok := t.known[key]

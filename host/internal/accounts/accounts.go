@@ -199,6 +199,32 @@ func (a *Accounts) Delete(ctx context.Context, environment, id string) error {
 	return err
 }
 
+// Pin makes an account of any environment use one installed version of its
+// provider, whose slug is named to be sure; without slug and version that ends.
+func (a *Accounts) Pin(ctx context.Context, id, slug, version string) (store.Account, error) {
+	account, err := a.store.AccountByID(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Account{}, errs.New(errs.AccountNotFound, "no integrated account has the id %.100q", id)
+	}
+	if err != nil {
+		return store.Account{}, fmt.Errorf("read the account: %w", err)
+	}
+	if version != "" {
+		if account.Integration != slug {
+			return store.Account{}, bodyError("plugin", fmt.Sprintf("the account is one of %s, not of %.60q", account.Integration, slug))
+		}
+		if _, ok := a.catalog.Version(slug, version); !ok {
+			return store.Account{}, bodyError("plugin", fmt.Sprintf("%s %.60q is not installed", slug, version))
+		}
+	}
+	if err := a.store.PinAccount(ctx, id, version); err != nil {
+		return store.Account{}, fmt.Errorf("pin the account: %w", err)
+	}
+	a.forget(account.Environment + "/" + id)
+	account.PluginVersion = version
+	return account, nil
+}
+
 func (a *Accounts) forget(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -218,7 +244,7 @@ func (a *Accounts) ForCall(account store.Account) (unified.Account, error) {
 
 // ForProvider is what a plugin gets to know of an account.
 func ForProvider(a store.Account) unified.Account {
-	return unified.Account{ID: a.ID, Revision: a.Revision, AuthenticationMethod: a.AuthenticationMethod, Credentials: a.Context, BaseURL: a.BaseURL}
+	return unified.Account{ID: a.ID, Revision: a.Revision, AuthenticationMethod: a.AuthenticationMethod, Credentials: a.Context, BaseURL: a.BaseURL, PluginVersion: a.PluginVersion}
 }
 
 func missing(field string) *errs.Error {

@@ -23,6 +23,7 @@ type accountBody struct {
 	TenantID             string         `json:"tenant_id"`
 	Environment          string         `json:"environment"`
 	AuthenticationMethod string         `json:"authentication_method"`
+	PluginVersion        *string        `json:"plugin_version"` // that it is pinned to
 	Status               string         `json:"status"`
 	Context              map[string]any `json:"context"`
 	CreatedAt            string         `json:"created_at"`
@@ -44,6 +45,9 @@ func (s *Server) showAccount(a store.Account) accountBody {
 				body.Context[key] = value
 			}
 		}
+	}
+	if a.PluginVersion != "" {
+		body.PluginVersion = &a.PluginVersion
 	}
 	if a.BaseURL != "" {
 		body.Context["base_url"] = a.BaseURL

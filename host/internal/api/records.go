@@ -44,17 +44,17 @@ func records(method unified.Method) handler {
 // is asked, makes the call, and answers in the wanted format.
 func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unified.Method, q *query, account store.Account) error {
 	x.provider = account.Integration
-	plugin, ok := s.Catalog.Find(account.Integration)
-	if !ok {
-		return errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", account.Integration)
+	forProvider, err := s.Accounts.ForCall(account)
+	if err != nil {
+		return err
+	}
+	plugin, err := s.serving(account.Integration, forProvider)
+	if err != nil {
+		return err
 	}
 	_, capabilities := plugin.Manifest.Find(schema.Resource, method)
 	if capabilities == nil {
 		return errs.New(errs.Unsupported, "%s does not support %s for %s", plugin.Manifest.DisplayName, method, schema.Resource)
-	}
-	forProvider, err := s.Accounts.ForCall(account)
-	if err != nil {
-		return err
 	}
 	request := unified.Request{
 		ID: x.id, Account: forProvider, Resource: schema.Resource, Method: method,
@@ -121,6 +121,21 @@ func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unifie
 	}
 	s.reply(x, http.StatusOK, schema.Render(nil, result.Records[0], view))
 	return nil
+}
+
+// serving gives the version of a provider that an account's calls go to.
+func (s *Server) serving(slug string, account unified.Account) (*catalog.Plugin, error) {
+	version, err := s.Providers.Serving(slug, account)
+	if err != nil {
+		return nil, err
+	}
+	if plugin, ok := s.Catalog.Version(slug, version); ok {
+		return plugin, nil
+	}
+	if plugin, ok := s.Catalog.Find(slug); ok { // it is being replaced at this moment
+		return plugin, nil
+	}
+	return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
 }
 
 // refuseFilters answers filters and sort keys that the provider cannot serve:

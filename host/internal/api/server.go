@@ -39,7 +39,11 @@ const (
 // Providers runs calls on plugins.
 type Providers interface {
 	Call(ctx context.Context, slug string, request unified.Request) (*unified.Result, error)
+	// Serving tells which version a call of an account goes to.
+	Serving(slug string, account unified.Account) (version string, err error)
 	Status(slug string) (supervisor.Status, bool)
+	Versions(slug string) ([]supervisor.Status, bool)
+	catalog.Runner
 }
 
 // Config is what a Server is made of.
@@ -149,6 +153,7 @@ type handler func(s *Server, x *exchange) error
 type route struct {
 	pattern  []string
 	open     bool // needs no token
+	operator bool // needs an operator's token, where others need an environment's
 	handlers map[string]handler
 }
 
@@ -162,12 +167,23 @@ func openAt(pattern string, handlers map[string]handler) route {
 	return r
 }
 
+func operatorAt(pattern string, handlers map[string]handler) route {
+	r := at(pattern, handlers)
+	r.operator = true
+	return r
+}
+
 var routes = []route{
 	openAt("/healthz", map[string]handler{http.MethodGet: (*Server).healthz}),
 	openAt("/readyz", map[string]handler{http.MethodGet: (*Server).readyz}),
 	openAt("/metrics", map[string]handler{http.MethodGet: (*Server).showMetrics}),
 	at("/integrated-account", map[string]handler{http.MethodGet: (*Server).listAccounts, http.MethodPost: (*Server).createAccount}),
 	at("/integrated-account/{id}", map[string]handler{http.MethodGet: (*Server).getAccount, http.MethodDelete: (*Server).deleteAccount}),
+	operatorAt("/plugin", map[string]handler{http.MethodGet: (*Server).listPlugins}),
+	operatorAt("/plugin/reload", map[string]handler{http.MethodPost: (*Server).reloadPlugins}),
+	operatorAt("/plugin/{slug}", map[string]handler{http.MethodGet: (*Server).getPlugin}),
+	operatorAt("/plugin/{slug}/reload", map[string]handler{http.MethodPost: (*Server).reloadPlugins}),
+	operatorAt("/integrated-account/{id}/pin", map[string]handler{http.MethodPut: (*Server).pinAccount, http.MethodDelete: (*Server).unpinAccount}),
 	at("/integration", map[string]handler{http.MethodGet: (*Server).listIntegrations}),
 	at("/integration/{slug}", map[string]handler{http.MethodGet: (*Server).getIntegration}),
 	at("/integration/{slug}/capabilities", map[string]handler{http.MethodGet: planned("self-description")}),
@@ -204,7 +220,7 @@ func (s *Server) route(x *exchange) {
 		return
 	}
 	if !matched.open {
-		if err := s.authenticate(x); err != nil {
+		if err := s.authenticate(x, matched.operator); err != nil {
 			s.fail(x, err)
 			return
 		}
@@ -285,7 +301,7 @@ func (r *route) match(segments []string) (map[string]string, bool) {
 
 func (r *route) allow() string {
 	var methods []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if _, ok := r.handlers[method]; ok {
 			methods = append(methods, method)
 		}
@@ -295,7 +311,7 @@ func (r *route) allow() string {
 
 // authenticate finds the token of the request. One sentence serves for all
 // refusals: what is wrong with a token is nobody else's business.
-func (s *Server) authenticate(x *exchange) error {
+func (s *Server) authenticate(x *exchange, operator bool) error {
 	scheme, secret, _ := strings.Cut(x.request.Header.Get("Authorization"), " ")
 	refused := errs.New(errs.Unauthenticated, "the Authorization header does not hold \"Bearer\" and a token of this host")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" || len(x.request.Header.Values("Authorization")) != 1 {
@@ -307,6 +323,12 @@ func (s *Server) authenticate(x *exchange) error {
 	}
 	if err != nil {
 		return fmt.Errorf("check the token: %w", err)
+	}
+	switch {
+	case operator && !token.Operator:
+		return errs.New(errs.Forbidden, "this route needs an operator's token; unicrm token create --operator makes one")
+	case !operator && token.Operator:
+		return errs.New(errs.Forbidden, "an operator's token manages plugins and reaches no accounts; use the token of an environment")
 	}
 	x.token = token
 	return nil

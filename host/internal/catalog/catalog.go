@@ -1,365 +1,432 @@
-// Package catalog knows which provider plugins a host has: where their
-// binaries are, what each says of itself, and what a credential for it must
-// look like.
+// Package catalog knows which provider plugins a host has: which versions are
+// installed and which of them serves, where their binaries are, what each says
+// of itself, and what a credential for it must look like.
 //
-// A plugin directory is laid out <slug>/<version>/unicrm-provider-<slug>. The
-// flat folder that a build leaves, with the binaries side by side, is taken
-// too. Nothing is kept running: a binary is asked once for its manifest.
+// A plugin directory is laid out <slug>/<version>/unicrm-provider-<slug>, and
+// its lock says what is in it. What a binary says of itself was read when it
+// was installed, so no process is started to open a directory. A directory
+// without a lock is taken too, also flat as a build leaves it, with the
+// binaries side by side; each is then asked when the directory is opened.
 package catalog
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/Masterminds/semver/v3"
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"sync/atomic"
 
 	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/supervisor"
-	"github.com/unicrm/unicrm/host/internal/unified"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
-const (
-	describeTimeout = 10 * time.Second
-	maxManifest     = 1 << 20
-)
-
-// Plugin is one installed provider.
-type Plugin struct {
-	supervisor.Binary
-	Manifest *unified.Manifest
-
-	schemas  map[string]*jsonschema.Schema // by authentication method
-	patterns map[string]*regexp.Regexp     // of ids, by resource
+// Line is one provider with its installed versions.
+type Line struct {
+	Active *Plugin
+	// Others are the further versions, the highest first.
+	Others []*Plugin
+	// Previous is the version that served before; empty when there is none.
+	Previous string
+	// Canary is the version that serves a share of the accounts, and the share;
+	// empty without one.
+	Canary        string
+	CanaryPercent int
 }
 
-// Catalog is what a host has. It does not change once it is open.
+// All are the versions, the active one first.
+func (l *Line) All() []*Plugin { return append([]*Plugin{l.Active}, l.Others...) }
+
+// plan is what the supervisor is to run of a line.
+func (l *Line) plan() supervisor.Plan {
+	plan := supervisor.Plan{Active: l.Active.Binary, CanaryVersion: l.Canary, CanaryPercent: l.CanaryPercent}
+	for _, p := range l.Others {
+		plan.Others = append(plan.Others, p.Binary)
+	}
+	return plan
+}
+
+// snapshot is what was in the directory at one moment. It is never changed.
+type snapshot struct {
+	lines    map[string]*Line // by slug
+	problems []problem
+}
+
+// problem tells of something that was left out and why. slug is there when the
+// provider was meant to be there: it is then not taken for removed.
+type problem struct{ slug, text string }
+
+// Catalog is what a host has. It is safe for concurrent use.
 type Catalog struct {
-	plugins map[string]*Plugin
-	// Problems are the binaries that were left out, a sentence each.
-	Problems []string
+	dir string
+
+	current atomic.Pointer[snapshot]
+	reload  sync.Mutex // one at a time
 }
 
-// Open reads a plugin directory. A binary that cannot be used is left out and
-// told among the problems; a directory that cannot be read is an error.
+// Open reads a plugin directory. What cannot be used is left out and told
+// among the problems; a directory that cannot be read, that others can write
+// to, or whose lock is broken is an error.
 func Open(ctx context.Context, dir string) (*Catalog, error) {
-	found, problems, err := findBinaries(dir)
+	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
+	}
+	c := &Catalog{dir: absolute}
+	now, err := read(ctx, absolute)
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(now)
+	return c, nil
+}
+
+func read(ctx context.Context, dir string) (*snapshot, error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, fmt.Errorf("read the plugin directory: %w", err)
+	}
+	err := executable.CheckFolder(dir)
+	writable := errors.Is(err, executable.ErrGroupWritable) // as some systems make folders by design: told, not refused
+	if err != nil && !writable {
+		return nil, err
+	}
+	var problems []problem
+	if writable {
+		problems = append(problems, problem{"", err.Error()})
 	}
 	lock, err := readLock(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{plugins: map[string]*Plugin{}, Problems: problems}
+	places, misplaced, err := findPlaces(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{lines: map[string]*Line{}, problems: append(problems, misplaced...)}
+	if lock == nil {
+		s.describeAll(ctx, places)
+	} else {
+		s.readLocked(ctx, dir, lock, places)
+	}
+	slices.SortFunc(s.problems, func(a, b problem) int { return strings.Compare(a.text, b.text) })
+	return s, nil
+}
+
+// place is where a binary lies. The version is its folder's name, empty in a
+// flat directory.
+type place struct{ path, slug, version string }
+
+// findPlaces looks at <dir>/unicrm-provider-* and
+// <dir>/<slug>/<version>/unicrm-provider-*, and tells what looks like a plugin
+// in the wrong place.
+func findPlaces(dir string) (found []place, problems []problem, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the plugin directory: %w", err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		path := filepath.Join(dir, name)
+		switch {
+		case strings.HasPrefix(name, "."), name == LockFile:
+		case strings.HasPrefix(name, wire.BinaryPrefix):
+			found = append(found, place{path: path, slug: strings.TrimPrefix(name, wire.BinaryPrefix)})
+		case entry.IsDir():
+			versions, err := os.ReadDir(path)
+			if err != nil {
+				problems = append(problems, problem{"", fmt.Sprintf("%s: %v", path, err)})
+				continue
+			}
+			for _, version := range versions {
+				inside := filepath.Join(path, version.Name())
+				binary := filepath.Join(inside, wire.BinaryPrefix+name)
+				if strings.HasPrefix(version.Name(), ".") {
+					continue
+				}
+				if _, err := os.Stat(binary); err != nil {
+					problems = append(problems, problem{"", fmt.Sprintf("%s: left out, since it does not hold %s", inside, filepath.Base(binary))})
+					continue
+				}
+				if err := checkName(name, version.Name()); err != nil {
+					problems = append(problems, problem{"", fmt.Sprintf("%s: left out, since %v", inside, err)})
+					continue
+				}
+				found = append(found, place{path: binary, slug: name, version: version.Name()})
+			}
+		}
+	}
+	return found, problems, nil
+}
+
+// describeAll asks every binary what it is: the way of a directory without a lock.
+func (s *snapshot) describeAll(ctx context.Context, places []place) {
 	var (
 		mu      sync.Mutex
 		all     sync.WaitGroup
 		limited = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
+		plugins []*Plugin
 	)
-	for _, path := range found {
+	for _, at := range places {
 		all.Go(func() {
 			limited <- struct{}{}
 			defer func() { <-limited }()
-			p, err := describeLocked(ctx, lock, dir, path)
+			p, _, err := Describe(ctx, at.path, "")
+			if err == nil {
+				err = at.agrees(p)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				c.Problems = append(c.Problems, fmt.Sprintf("%s: %v", path, err))
+				s.problems = append(s.problems, problem{at.slug, fmt.Sprintf("%s: %v", at.path, err)})
 				return
 			}
-			c.add(p)
+			plugins = append(plugins, p)
 		})
 	}
 	all.Wait()
-	sort.Strings(c.Problems)
-	return c, nil
+	sort.Slice(plugins, func(i, j int) bool { return plugins[i].Path < plugins[j].Path })
+	for _, p := range plugins {
+		s.add(p)
+	}
 }
 
-// add keeps the higher of two versions.
-func (c *Catalog) add(p *Plugin) {
-	have, ok := c.plugins[p.Slug]
-	if ok {
-		old, oldErr := semver.NewVersion(have.Version)
-		latest, newErr := semver.NewVersion(p.Version)
-		if oldErr == nil && newErr == nil && !latest.GreaterThan(old) {
+// agrees compares the folders' names with what the binary says.
+func (at place) agrees(p *Plugin) error {
+	if at.version != "" && (p.Slug != at.slug || p.Version != at.version) {
+		return fmt.Errorf("it says that it is %s %s, but lies in the folder of %s %s", p.Slug, p.Version, at.slug, at.version)
+	}
+	return nil
+}
+
+// add puts a version into its line; the highest is the active one. Of two
+// binaries that claim one slug and version neither can be trusted to be meant.
+func (s *snapshot) add(p *Plugin) {
+	line, ok := s.lines[p.Slug]
+	if !ok {
+		s.lines[p.Slug] = &Line{Active: p}
+		return
+	}
+	for _, have := range line.All() {
+		if have.Version == p.Version {
+			s.problems = append(s.problems, problem{p.Slug, fmt.Sprintf("%s: left out, since %s claims to be %s %s too", p.Path, have.Path, p.Slug, p.Version)})
 			return
 		}
 	}
-	c.plugins[p.Slug] = p
+	line.Others = append(line.Others, p)
+	if compareVersions(p.Version, line.Active.Version) > 0 {
+		line.Others[len(line.Others)-1] = line.Active
+		line.Active = p
+	}
+	slices.SortFunc(line.Others, func(a, b *Plugin) int { return compareVersions(b.Version, a.Version) })
 }
 
-// findBinaries looks at <dir>/unicrm-provider-* and
-// <dir>/<slug>/<version>/unicrm-provider-<slug>.
-func findBinaries(dir string) (found, problems []string, err error) {
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, nil, fmt.Errorf("read the plugin directory: %w", err)
+// readLocked takes what the lock names and starts nothing, unless a manifest
+// is missing from those that were kept.
+func (s *snapshot) readLocked(ctx context.Context, dir string, lock *Lock, places []place) {
+	at := map[string]place{}
+	for _, p := range places {
+		if p.version == "" || lock.find(p.slug, p.version) == nil {
+			s.problems = append(s.problems, problem{"", fmt.Sprintf("%s: left out, since it is not in %s; unicrm plugin install puts it there", p.path, LockFile)})
+			continue
+		}
+		at[p.slug+"@"+p.version] = p
 	}
-	for _, pattern := range []string{wire.BinaryPrefix + "*", filepath.Join("*", "*", wire.BinaryPrefix+"*")} {
-		matches, err := filepath.Glob(filepath.Join(globEscape(dir), pattern))
+	for _, locked := range lock.Plugins {
+		key := locked.Name + "@" + locked.Version
+		leaveOut := func(err error) {
+			s.problems = append(s.problems, problem{locked.Name, fmt.Sprintf("%s: %v", key, err)})
+		}
+		where, ok := at[key]
+		if !ok {
+			leaveOut(fmt.Errorf("it is in %s, but its file is gone; install it again", LockFile))
+			continue
+		}
+		sum := locked.SHA256[platform]
+		if sum == "" {
+			leaveOut(fmt.Errorf("%s has no hash of it for %s", LockFile, platform))
+			continue
+		}
+		p, err := readManifest(dir, where.path, sum)
+		if errors.Is(err, os.ErrNotExist) {
+			p, _, err = Describe(ctx, where.path, sum)
+		}
+		if err == nil {
+			err = where.agrees(p)
+		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("read the plugin directory: %w", err)
+			leaveOut(err)
+			continue
 		}
-		for _, path := range matches {
-			info, err := os.Stat(path)
-			switch {
-			case err != nil:
-				problems = append(problems, fmt.Sprintf("%s: %v", path, err))
-			case info.IsDir():
-				problems = append(problems, path+": it is a directory, not a binary")
-			case info.Mode().Perm()&0o111 == 0:
-				problems = append(problems, path+": it is not executable")
-			default:
-				found = append(found, path)
-			}
+		line := s.lines[p.Slug]
+		if line == nil {
+			line = &Line{}
+			s.lines[p.Slug] = line
+		}
+		if lock.active(p.Slug).Version == p.Version {
+			line.Active = p
+		} else {
+			line.Others = append(line.Others, p)
+		}
+		if locked.Previous {
+			line.Previous = p.Version
+		}
+		if locked.CanaryPercent > 0 {
+			line.Canary, line.CanaryPercent = p.Version, locked.CanaryPercent
 		}
 	}
-	sort.Strings(found)
-	return found, problems, nil
-}
-
-func globEscape(path string) string {
-	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
-}
-
-// describeLocked asks a binary for its manifest after the lock, where there is
-// one, has vouched for it.
-func describeLocked(ctx context.Context, lock *Lock, dir, path string) (*Plugin, error) {
-	if lock == nil {
-		return Describe(ctx, path, "")
-	}
-	sum, err := lock.hash(dir, path)
-	if err != nil {
-		return nil, err
-	}
-	return Describe(ctx, path, sum)
-}
-
-// Describe asks a binary for its manifest and checks that it can be used. With
-// a hash, a binary that has another is not run.
-func Describe(ctx context.Context, path, sum string) (*Plugin, error) {
-	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
-	defer cancel()
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	file, err := executable.Open(absolute, sum)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	cmd := file.Command(nil, "describe", "--json")
-	cmd.Env = []string{"PATH=/usr/bin:/bin"}
-	cmd.Dir = os.TempDir()
-	cmd.WaitDelay = time.Second
-	var out, problems bytes.Buffer
-	cmd.Stdout = &limitedWriter{&out, maxManifest}
-	cmd.Stderr = &limitedWriter{&problems, 4 << 10}
-	err = runWithin(ctx, cmd)
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("it did not describe itself within %s", describeTimeout)
-	}
-	if err != nil {
-		detail := strings.TrimSpace(problems.String())
-		if detail != "" {
-			detail = ": " + detail
+	for slug, line := range s.lines {
+		if line.Active == nil { // another version in its place would be a guess
+			s.problems = append(s.problems, problem{slug, fmt.Sprintf("%s: left out, since its active version %s cannot be used", slug, lock.active(slug).Version)})
+			delete(s.lines, slug)
+			continue
 		}
-		return nil, fmt.Errorf("it does not describe itself: %w%s", err, detail)
+		slices.SortFunc(line.Others, func(a, b *Plugin) int { return compareVersions(b.Version, a.Version) })
 	}
-	manifest, err := supervisor.ParseManifest(out.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("it printed no manifest but %.60q", out.String())
-	}
-	p, err := newPlugin(absolute, manifest)
-	if err == nil {
-		p.SHA256 = sum
-	}
-	return p, err
 }
 
-// runWithin runs a command and kills it when ctx ends.
-func runWithin(ctx context.Context, cmd *exec.Cmd) error {
-	if err := cmd.Start(); err != nil {
-		return err
+// Dir is the plugin directory's absolute path.
+func (c *Catalog) Dir() string { return c.dir }
+
+// Problems tell what was left out and why, a sentence each.
+func (c *Catalog) Problems() []string {
+	var sentences []string
+	for _, p := range c.current.Load().problems {
+		sentences = append(sentences, p.text)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
-	defer stop()
-	return cmd.Wait()
+	return sentences
 }
 
-// slugPattern is what a slug may be: it becomes a folder and part of URLs.
-var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
-func newPlugin(path string, m *unified.Manifest) (*Plugin, error) {
-	if !slugPattern.MatchString(m.Slug) {
-		return nil, fmt.Errorf("its slug %q is not lower-case letters, digits and hyphens", m.Slug)
-	}
-	if _, err := semver.StrictNewVersion(m.Version); err != nil {
-		return nil, fmt.Errorf("its version %q is not semantic: %w", m.Version, err)
-	}
-	if want := wire.BinaryPrefix + m.Slug; filepath.Base(path) != want {
-		return nil, fmt.Errorf("it says that it is %q, so its file must be called %s", m.Slug, want)
-	}
-	p := &Plugin{
-		Binary:   supervisor.Binary{Slug: m.Slug, Version: m.Version, Path: path},
-		Manifest: m, schemas: map[string]*jsonschema.Schema{}, patterns: map[string]*regexp.Regexp{},
-	}
-	for _, method := range m.Authentication {
-		schema, err := compile(method.Schema)
-		if err != nil {
-			return nil, fmt.Errorf("the credentials schema of %s: %w", method.Name, err)
-		}
-		p.schemas[method.Name] = schema
-	}
-	for _, r := range m.Resources {
-		pattern, err := regexp.Compile(`\A(?:` + r.IDPattern + `)\z`)
-		if err != nil || r.IDPattern == "" {
-			return nil, fmt.Errorf("the id pattern of %s: %q is not a regular expression", r.Resource, r.IDPattern)
-		}
-		p.patterns[r.Resource] = pattern
-	}
-	return p, nil
+// Lines lists what is installed, by slug.
+func (c *Catalog) Lines() []*Line {
+	lines := slices.Collect(maps.Values(c.current.Load().lines))
+	sort.Slice(lines, func(i, j int) bool { return lines[i].Active.Slug < lines[j].Active.Slug })
+	return lines
 }
 
-func compile(schema []byte) (*jsonschema.Schema, error) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	if err != nil {
-		return nil, err
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(noLoader{})
-	if err := compiler.AddResource("credentials.json", document); err != nil {
-		return nil, err
-	}
-	return compiler.Compile("credentials.json")
-}
-
-// noLoader keeps a schema from making the host read files or URLs.
-type noLoader struct{}
-
-func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("a credentials schema must stand alone, without %s", url)
-}
-
-// Plugins lists what is installed, by slug.
+// Plugins lists the active versions, by slug.
 func (c *Catalog) Plugins() []*Plugin {
-	all := make([]*Plugin, 0, len(c.plugins))
-	for _, p := range c.plugins {
-		all = append(all, p)
+	var all []*Plugin
+	for _, line := range c.Lines() {
+		all = append(all, line.Active)
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].Slug < all[j].Slug })
 	return all
 }
 
-// Find gives the plugin with a slug.
+// Plans are what a supervisor is to run.
+func (c *Catalog) Plans() []supervisor.Plan {
+	var plans []supervisor.Plan
+	for _, line := range c.Lines() {
+		plans = append(plans, line.plan())
+	}
+	return plans
+}
+
+// Line gives the line of a provider.
+func (c *Catalog) Line(slug string) (*Line, bool) {
+	line, ok := c.current.Load().lines[slug]
+	return line, ok
+}
+
+// Find gives the active version of a provider.
 func (c *Catalog) Find(slug string) (*Plugin, bool) {
-	p, ok := c.plugins[slug]
-	return p, ok
-}
-
-// AcceptsID tells whether a record of the resource can have this id. Ids that
-// would change a path are never accepted, whatever the plugin's pattern says.
-func (p *Plugin) AcceptsID(resource, id string) bool {
-	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, "/?#% \t\r\n\v\f\\\x00") {
-		return false
-	}
-	pattern, ok := p.patterns[resource]
-	return ok && pattern.MatchString(id)
-}
-
-// ErrNoMethod means that credentials fit no authentication method, or more than one.
-var ErrNoMethod = errors.New("the context fits no authentication method")
-
-// MatchCredentials finds the authentication method that credentials fit: the
-// named one or, without a name, the only one. The error's text names fields
-// and rules, never values.
-func (p *Plugin) MatchCredentials(method string, credentials json.RawMessage) (string, error) {
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(credentials))
-	if err != nil {
-		return "", fmt.Errorf("%w: it is not JSON", ErrNoMethod)
-	}
-	if method != "" {
-		schema, ok := p.schemas[method]
-		if !ok {
-			return "", fmt.Errorf("%w: %s has no method %q; it has %s", ErrNoMethod, p.Slug, method, strings.Join(p.methodNames(), ", "))
-		}
-		if err := schema.Validate(value); err != nil {
-			return "", fmt.Errorf("%w: %s", ErrNoMethod, problemsOf(err))
-		}
-		return method, nil
-	}
-	var fits, complaints []string
-	for _, name := range p.methodNames() {
-		if err := p.schemas[name].Validate(value); err != nil {
-			complaints = append(complaints, name+": "+problemsOf(err))
-		} else {
-			fits = append(fits, name)
-		}
-	}
-	switch len(fits) {
-	case 1:
-		return fits[0], nil
-	case 0:
-		return "", fmt.Errorf("%w (%s)", ErrNoMethod, strings.Join(complaints, "; "))
-	default:
-		return "", fmt.Errorf("the context fits several authentication methods; name one in authentication_method: %s", strings.Join(fits, ", "))
-	}
-}
-
-func (p *Plugin) methodNames() []string {
-	var names []string
-	for _, method := range p.Manifest.Authentication {
-		names = append(names, method.Name)
-	}
-	return names
-}
-
-// Secret tells whether a top-level key of a context is to be kept from readers:
-// every key that some schema does not declare as readable.
-func (p *Plugin) Secret(method, key string) bool {
-	schema, ok := p.schemas[method]
+	line, ok := c.Line(slug)
 	if !ok {
-		return true
+		return nil, false
 	}
-	property, ok := schema.Properties[key]
-	return !ok || property.WriteOnly || len(property.Properties) > 0
+	return line.Active, true
 }
 
-type limitedWriter struct {
-	w    io.Writer
-	left int
-}
-
-func (l *limitedWriter) Write(data []byte) (int, error) {
-	if keep := min(len(data), l.left); keep > 0 {
-		_, _ = l.w.Write(data[:keep])
-		l.left -= keep
+// Version gives an installed version of a provider.
+func (c *Catalog) Version(slug, version string) (*Plugin, bool) {
+	line, ok := c.Line(slug)
+	if !ok {
+		return nil, false
 	}
-	return len(data), nil
-}
-
-// Choose is a catalog with only the named plugins of c.
-func (c *Catalog) Choose(slugs []string) *Catalog {
-	chosen := &Catalog{plugins: map[string]*Plugin{}, Problems: c.Problems}
-	for _, slug := range slugs {
-		if p, ok := c.plugins[slug]; ok {
-			chosen.plugins[slug] = p
+	for _, p := range line.All() {
+		if p.Version == version {
+			return p, true
 		}
 	}
-	return chosen
+	return nil, false
+}
+
+// Runner runs what a catalog says; a supervisor is one.
+type Runner interface {
+	Apply(ctx context.Context, plan supervisor.Plan, restart bool) error
+	Remove(slug string)
+}
+
+// Reload reads the directory anew and has the runner run what it says now: of
+// one provider or, with an empty slug, of all. With restart, what has not
+// changed gets a fresh process too. A provider whose new version does not
+// start is left as it was, and the error says why.
+func (c *Catalog) Reload(ctx context.Context, runner Runner, slug string, restart bool) error {
+	c.reload.Lock()
+	defer c.reload.Unlock()
+	next, err := read(ctx, c.dir)
+	if err != nil {
+		return err
+	}
+	now := c.current.Load()
+	slugs := []string{slug}
+	if slug == "" {
+		both := maps.Clone(now.lines)
+		maps.Copy(both, next.lines)
+		slugs = slices.Sorted(maps.Keys(both))
+	}
+	var failures []error
+	for _, slug := range slugs {
+		_, had := now.lines[slug]
+		line, has := next.lines[slug]
+		switch {
+		case has:
+			if err := runner.Apply(ctx, line.plan(), restart); err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			c.publish(slug, line, next.problems)
+		case had && next.problemsOf(slug) != "":
+			failures = append(failures, fmt.Errorf("%s", next.problemsOf(slug)))
+		case had:
+			c.publish(slug, nil, next.problems)
+			runner.Remove(slug)
+		case next.problemsOf(slug) != "":
+			failures = append(failures, fmt.Errorf("%.60q %w: %s", slug, ErrNotInstalled, next.problemsOf(slug)))
+		default:
+			failures = append(failures, fmt.Errorf("%.60q %w", slug, ErrNotInstalled))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// ErrNotInstalled means that no usable version of a provider is installed.
+var ErrNotInstalled = errors.New("is not installed")
+
+// problemsOf joins what is wrong with a provider that was meant to be there.
+func (s *snapshot) problemsOf(slug string) string {
+	var ours []string
+	for _, p := range s.problems {
+		if p.slug == slug {
+			ours = append(ours, p.text)
+		}
+	}
+	return strings.Join(ours, "; ")
+}
+
+// publish shows readers a new line of one provider; nil takes it away.
+func (c *Catalog) publish(slug string, line *Line, problems []problem) {
+	lines := maps.Clone(c.current.Load().lines)
+	if line == nil {
+		delete(lines, slug)
+	} else {
+		lines[slug] = line
+	}
+	c.current.Store(&snapshot{lines: lines, problems: problems})
 }

@@ -16,9 +16,19 @@ func plugin(t *testing.T, schemas map[string]string) *Plugin {
 	for name, schema := range schemas {
 		m.Authentication = append(m.Authentication, unified.AuthenticationMethod{Name: name, Schema: []byte(schema)})
 	}
-	p, err := newPlugin("/somewhere/unicrm-provider-acme", m)
+	p, err := checked("/somewhere/unicrm-provider-acme", m)
 	require.NoError(t, err)
 	return p
+}
+
+// checked is newPlugin with all that an installation checks.
+func checked(path string, m *unified.Manifest) (*Plugin, error) {
+	p, err := newPlugin(path, "", m)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.schemas()
+	return p, err
 }
 
 const (
@@ -86,7 +96,7 @@ func TestAManifestThatCannotBeRightIsRefused(t *testing.T) {
 	} {
 		m := base()
 		change(m)
-		_, err := newPlugin("/somewhere/unicrm-provider-acme", m)
+		_, err := checked("/somewhere/unicrm-provider-acme", m)
 		assert.Error(t, err, name)
 	}
 }

@@ -1,130 +1,363 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
+	"regexp"
+	"slices"
+	"strings"
 
+	"github.com/unicrm/unicrm/host/internal/executable"
+	"github.com/unicrm/unicrm/host/internal/supervisor"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
-// LockFile is the name of the lock beside the installed plugins.
-const LockFile = "unicrm.lock"
+const (
+	// staging begins the name of a folder in which an installation is prepared.
+	staging = ".staging-"
+	// maxFiles and maxBytes bound what an archive may unpack to.
+	maxFiles = 20_000
+	maxBytes = 512 << 20
+	// folderMode lets every user read a plugin directory: who installs need not
+	// be who runs the host.
+	folderMode = os.FileMode(0o755)
+)
 
-// Lock pins what is installed.
-type Lock struct {
-	Plugins []LockedPlugin `json:"plugins"`
+// Directory is a plugin directory that is being changed. Hosts learn of a
+// change by a reload; Rollback after a failed one puts everything back.
+type Directory struct {
+	dir    string
+	lock   *Lock // as it is to be
+	before *Lock // as it was; nil when there was none
+	unlock func()
+	undo   []func() // newest last
+	finish []func() // what is done once it cannot fail any more
 }
 
-// LockedPlugin is one pinned binary, its SHA-256 by platform ("linux/amd64").
-type LockedPlugin struct {
-	Name    string            `json:"name"`
-	Version string            `json:"version"`
-	SHA256  map[string]string `json:"sha256"`
-}
-
-// platform is this machine's key in LockedPlugin.SHA256.
-const platform = runtime.GOOS + "/" + runtime.GOARCH
-
-// readLock reads the lock of a plugin directory; nil when there is none.
-func readLock(dir string) (*Lock, error) {
-	data, err := os.ReadFile(filepath.Join(dir, LockFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // no lock is no error
-	}
+// Change opens a plugin directory for a change, made if absent. One process at
+// a time can do that. Close must be called.
+func Change(dir string) (*Directory, error) {
+	absolute, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read the lock: %w", err)
+		return nil, err
 	}
-	var lock Lock
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&lock); err != nil {
-		return nil, fmt.Errorf("the lock %s cannot be read: %w", filepath.Join(dir, LockFile), err)
+	if err := os.MkdirAll(absolute, folderMode); err != nil {
+		return nil, fmt.Errorf("make the plugin directory: %w", err)
 	}
-	return &lock, nil
+	if err := executable.CheckFolder(absolute); err != nil && !errors.Is(err, executable.ErrGroupWritable) {
+		return nil, err
+	}
+	unlock, err := lockFile(filepath.Join(absolute, ".lock"))
+	if err != nil {
+		return nil, fmt.Errorf("lock the plugin directory: %w", err)
+	}
+	left, _ := filepath.Glob(filepath.Join(globEscape(absolute), staging+"*"))
+	for _, folder := range left { // of a command that was killed
+		removeTree(folder)
+	}
+	d := &Directory{dir: absolute, unlock: unlock}
+	if err := d.load(); err != nil {
+		unlock()
+		return nil, err
+	}
+	return d, nil
 }
 
-// hash gives the pinned hash of a binary at its place in a plugin directory.
-func (l *Lock) hash(dir, path string) (string, error) {
-	place, err := filepath.Rel(dir, path)
-	if err != nil {
-		return "", err
+func globEscape(path string) string {
+	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
+}
+
+func (d *Directory) load() (err error) {
+	if d.before, err = readLock(d.dir); err != nil {
+		return err
 	}
-	for _, p := range l.Plugins {
-		if filepath.Join(p.Name, p.Version, wire.BinaryPrefix+p.Name) == place {
-			if sum := p.SHA256[platform]; sum != "" {
-				return sum, nil
-			}
-			return "", fmt.Errorf("%s has no hash of it for %s", LockFile, platform)
+	d.lock = &Lock{Plugins: []LockedPlugin{}}
+	if d.before != nil {
+		d.lock = d.before.clone()
+		return nil
+	}
+	places, _, err := findPlaces(d.dir)
+	if err != nil {
+		return err
+	}
+	if len(places) > 0 {
+		return fmt.Errorf("%s holds plugins without a %s, as a build leaves them; name another folder with --plugin-dir and install them there", d.dir, LockFile)
+	}
+	return nil
+}
+
+// Close lets others change the directory. What was not committed is undone.
+func (d *Directory) Close() {
+	d.Rollback()
+	d.unlock()
+}
+
+// Commit writes the lock. It can still be undone by Rollback until Done.
+func (d *Directory) Commit() error {
+	before := d.before
+	if err := d.lock.check(); err != nil {
+		return err
+	}
+	if err := d.lock.write(d.dir); err != nil {
+		return fmt.Errorf("write %s: %w", LockFile, err)
+	}
+	d.undo = append(d.undo, func() {
+		if before == nil {
+			_ = os.Remove(filepath.Join(d.dir, LockFile))
+		} else {
+			_ = before.write(d.dir)
+		}
+	})
+	return nil
+}
+
+// Rollback puts everything back as it was.
+func (d *Directory) Rollback() {
+	for _, undo := range slices.Backward(d.undo) {
+		undo()
+	}
+	d.undo, d.finish = nil, nil
+}
+
+// Done makes the change final.
+func (d *Directory) Done() {
+	for _, finish := range d.finish {
+		finish()
+	}
+	d.undo, d.finish = nil, nil
+}
+
+// InstallOptions say how a plugin is installed.
+type InstallOptions struct {
+	// Inactive leaves the active version as it is, for a canary or pins.
+	Inactive bool
+	// Replace takes the place of the same version with other bytes.
+	Replace bool
+	// Prove starts the binary before anything is changed; nil trusts it.
+	Prove func(ctx context.Context, binary supervisor.Binary) error
+}
+
+// Install adds a plugin from a file, a folder that holds one with what it
+// needs, or a .tar.gz of either, and makes it the active version. An error
+// changes nothing. Commit has to follow.
+func (d *Directory) Install(ctx context.Context, source string, o InstallOptions) (*Plugin, error) {
+	stage, err := os.MkdirTemp(d.dir, staging) // the same file system, so that it can be renamed
+	if err != nil {
+		return nil, fmt.Errorf("prepare the installation: %w", err)
+	}
+	defer removeTree(stage)
+	p, err := d.install(ctx, source, filepath.Join(stage, "content"), o)
+	if err != nil { // in the words of whoever gave the source
+		text := strings.ReplaceAll(err.Error(), filepath.Join(stage, "content")+string(filepath.Separator), "")
+		if !strings.HasPrefix(text, source) {
+			text = source + ": " + text
+		}
+		return nil, errors.New(text)
+	}
+	return p, nil
+}
+
+func (d *Directory) install(ctx context.Context, source, content string, o InstallOptions) (*Plugin, error) {
+	binary, tree, err := bring(source, content)
+	if err != nil {
+		return nil, err
+	}
+	if err := executable.Check(binary); err != nil {
+		return nil, err
+	}
+	hashed := binary
+	if tree {
+		hashed = filepath.Dir(binary)
+	}
+	sum, err := executable.Hash(hashed)
+	if err != nil {
+		return nil, err
+	}
+	p, printed, err := Describe(ctx, binary, sum)
+	if err != nil {
+		return nil, err
+	}
+	if o.Prove != nil {
+		if err := o.Prove(ctx, p.Binary); err != nil {
+			return nil, err
 		}
 	}
-	return "", fmt.Errorf("it is not in %s", LockFile)
+	if err := d.put(p, hashed, tree, printed, o); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-// Install copies the binaries into a plugin directory, laid out by slug and
-// version, and writes the lock.
-func Install(ctx context.Context, dir string, binaries []*Plugin) error {
-	var lock Lock
-	for _, p := range binaries {
-		if err := ctx.Err(); err != nil {
+// put moves what was staged to its place and into the lock.
+func (d *Directory) put(p *Plugin, staged string, tree bool, printed []byte, o InstallOptions) error {
+	folder := filepath.Join(d.dir, p.Slug, p.Version)
+	entry := d.lock.find(p.Slug, p.Version)
+	have := ""
+	if entry != nil {
+		have = entry.SHA256[platform]
+	}
+	p.Path = filepath.Join(folder, wire.BinaryPrefix+p.Slug)
+	if have != "" && have != p.SHA256 && !o.Replace {
+		return fmt.Errorf("%s %s is installed already with the hash %s, and this one has %s; give it another version, or replace that one with --replace", p.Slug, p.Version, have, p.SHA256)
+	}
+	if present, err := executable.Hash(hashedPath(p.Path, p.SHA256)); err != nil || present != p.SHA256 {
+		if err := d.move(staged, folder, filepath.Base(p.Path), tree); err != nil {
 			return err
 		}
-		target := filepath.Join(dir, p.Slug, p.Version, filepath.Base(p.Path))
-		sum, err := copyBinary(p.Path, target)
-		if err != nil {
-			return fmt.Errorf("install %s %s: %w", p.Slug, p.Version, err)
+	}
+	if err := writeManifest(d.dir, p.SHA256, printed); err != nil {
+		return err
+	}
+	if entry == nil {
+		before := d.lock.active(p.Slug)
+		if before != nil && !before.Active { // an unmarked lock: the highest serves, and shall go on to
+			before.Active = true
 		}
-		lock.Plugins = append(lock.Plugins, LockedPlugin{Name: p.Slug, Version: p.Version, SHA256: map[string]string{platform: sum}})
+		d.lock.Plugins = append(d.lock.Plugins, LockedPlugin{Name: p.Slug, Version: p.Version, SHA256: map[string]string{}})
+		entry = d.lock.find(p.Slug, p.Version)
 	}
-	data, err := json.MarshalIndent(lock, "", "  ")
-	if err != nil {
-		return err
+	entry.SHA256[platform] = p.SHA256
+	if !o.Inactive || len(d.lock.versions(p.Slug)) == 1 {
+		d.lock.use(p.Slug, p.Version)
 	}
-	return replaceFile(filepath.Join(dir, LockFile), 0o600, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
+	return nil
 }
 
-// copyBinary copies with mode 0500 and tells the SHA-256 of what it copied.
-func copyBinary(from, to string) (string, error) {
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return "", err
-	}
-	source, err := os.Open(from)
-	if err != nil {
-		return "", err
-	}
-	defer source.Close()
-	sum := sha256.New()
-	err = replaceFile(to, 0o500, func(w io.Writer) error {
-		_, err := io.Copy(io.MultiWriter(w, sum), source)
+// move takes the staged file or folder to a version's folder. What lay there
+// before is kept aside until the change is final.
+func (d *Directory) move(staged, folder, name string, tree bool) error {
+	if err := os.MkdirAll(filepath.Dir(folder), folderMode); err != nil {
 		return err
+	}
+	aside := ""
+	if _, err := os.Lstat(folder); err == nil {
+		kept, err := os.MkdirTemp(d.dir, staging)
+		if err != nil {
+			return err
+		}
+		aside = filepath.Join(kept, "old")
+		if err := os.Rename(folder, aside); err != nil {
+			return err
+		}
+		d.finish = append(d.finish, func() { removeTree(kept) })
+	}
+	d.undo = append(d.undo, func() {
+		removeTree(folder)
+		if aside != "" {
+			_ = os.Rename(aside, folder)
+			_ = os.Remove(filepath.Dir(aside))
+		} else {
+			_ = os.Remove(filepath.Dir(folder)) // when it is empty
+		}
 	})
-	return hex.EncodeToString(sum.Sum(nil)), err
+	if tree {
+		return os.Rename(staged, folder)
+	}
+	if err := os.Mkdir(folder, folderMode); err != nil {
+		return err
+	}
+	return os.Rename(staged, filepath.Join(folder, name))
 }
 
-// replaceFile writes a file beside its place and renames it, so that readers,
-// and processes that run the old one, see the old file or the new one, whole.
-func replaceFile(path string, mode os.FileMode, write func(io.Writer) error) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
+// hashedPath is what a lock's hash is of: the file, or the folder it lies in.
+func hashedPath(binary, sum string) string {
+	if strings.HasPrefix(sum, "tree:") {
+		return filepath.Dir(binary)
+	}
+	return binary
+}
+
+// Use makes an installed version the active one.
+func (d *Directory) Use(slug, version string) error {
+	if err := d.installed(slug, version); err != nil {
 		return err
 	}
-	err = errors.Join(write(temporary), temporary.Chmod(mode), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
+	d.lock.use(slug, version)
+	return nil
+}
+
+// GoBack makes the version active that was so before, and tells which.
+func (d *Directory) GoBack(slug string) (version string, err error) {
+	if err := d.installed(slug, ""); err != nil {
+		return "", err
 	}
-	if err != nil {
-		_ = os.Remove(temporary.Name())
+	for _, p := range d.lock.versions(slug) {
+		if p.Previous {
+			version = p.Version
+		}
 	}
-	return err
+	if version == "" {
+		return "", fmt.Errorf("%s has no earlier version to go back to", slug)
+	}
+	d.lock.use(slug, version)
+	return version, nil
+}
+
+// Canary lets a version serve a share of the accounts; 0 ends that.
+func (d *Directory) Canary(slug, version string, percent int) error {
+	if err := d.installed(slug, version); err != nil {
+		return err
+	}
+	if percent < 0 || percent > 100 {
+		return fmt.Errorf("--percent %d is not from 0 to 100", percent)
+	}
+	if d.lock.active(slug).Version == version {
+		return fmt.Errorf("%s %s is the active version: it serves every account already", slug, version)
+	}
+	for _, p := range d.lock.versions(slug) {
+		p.CanaryPercent = 0
+	}
+	d.lock.find(slug, version).CanaryPercent = percent
+	return nil
+}
+
+// Remove takes one version out, or with an empty version all of them. The
+// files go once the change is final.
+func (d *Directory) Remove(slug, version string) error {
+	if err := d.installed(slug, version); err != nil {
+		return err
+	}
+	folder := filepath.Join(d.dir, slug)
+	if version != "" {
+		if len(d.lock.versions(slug)) > 1 && d.lock.active(slug).Version == version {
+			return fmt.Errorf("%s %s is the active version; install another or roll back first, or remove %s as a whole", slug, version, slug)
+		}
+		folder = filepath.Join(folder, version)
+	}
+	var gone []string
+	d.lock.Plugins = slices.DeleteFunc(d.lock.Plugins, func(p LockedPlugin) bool {
+		out := p.Name == slug && (version == "" || p.Version == version)
+		if out {
+			gone = append(gone, p.SHA256[platform])
+		}
+		return out
+	})
+	d.finish = append(d.finish, func() {
+		removeTree(folder)
+		_ = os.Remove(filepath.Join(d.dir, slug)) // when it is empty
+		for _, sum := range gone {
+			_ = os.Remove(manifestPath(d.dir, sum))
+		}
+	})
+	return nil
+}
+
+// installed tells what is wrong when a version, or any with an empty version,
+// is not in the lock.
+func (d *Directory) installed(slug, version string) error {
+	versions := d.lock.versions(slug)
+	if len(versions) == 0 {
+		return fmt.Errorf("%.60q %w in %s", slug, ErrNotInstalled, d.dir)
+	}
+	if version == "" || d.lock.find(slug, version) != nil {
+		return nil
+	}
+	var have []string
+	for _, p := range versions {
+		have = append(have, p.Version)
+	}
+	return fmt.Errorf("version %.60q of %s %w; there is %s", version, slug, ErrNotInstalled, strings.Join(have, ", "))
 }

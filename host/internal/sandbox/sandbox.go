@@ -149,11 +149,7 @@ type ProviderFile struct {
 
 // Lock makes sure that one sandbox at a time uses a data directory.
 func Lock(dataDir string) (unlock func(), err error) {
-	path := filepath.Join(dataDir, "plugins") // its own folder: the store locks the other
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, err
-	}
-	folder, err := os.Open(path)
+	folder, err := os.OpenFile(filepath.Join(dataDir, ".sandbox"), os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,12 @@ type Store struct{ db *sql.DB }
 
 // Token is an API token. The token itself is not kept.
 type Token struct {
-	ID, Hash, Environment, Name string
-	CreatedAt                   time.Time
+	ID, Hash, Name string
+	// Environment is the one that the token reaches; empty for an operator's.
+	Environment string
+	// Operator tokens manage plugins; they reach no accounts.
+	Operator  bool
+	CreatedAt time.Time
 }
 
 // Account is a customer's connection to a CRM.
@@ -42,7 +46,10 @@ type Account struct {
 	AuthenticationMethod                   string
 	Context                                []byte // JSON, with secrets
 	BaseURL, Revision                      string
-	CreatedAt, UpdatedAt                   time.Time
+	// PluginVersion is the version of the provider that the account is pinned
+	// to; empty for whichever serves.
+	PluginVersion        string
+	CreatedAt, UpdatedAt time.Time
 }
 
 // Open opens the database in a file, making and migrating it as needed. The
@@ -112,22 +119,24 @@ func (s *Store) Key(ctx context.Context, name string, size int) ([]byte, error) 
 	return key, nil
 }
 
+const tokenColumns = "id, hash, environment, name, operator, created_at" //nolint:gosec // names of columns
+
 // PutToken keeps a new token.
 func (s *Store) PutToken(ctx context.Context, t Token) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens (id, hash, environment, name, created_at) VALUES (?, ?, ?, ?, ?)",
-		t.ID, t.Hash, t.Environment, t.Name, formatTime(t.CreatedAt))
+	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens ("+tokenColumns+") VALUES (?, ?, ?, ?, ?, ?)",
+		t.ID, t.Hash, t.Environment, t.Name, t.Operator, formatTime(t.CreatedAt))
 	return err
 }
 
 // TokenByHash finds a token; ErrNotFound when there is none.
 func (s *Store) TokenByHash(ctx context.Context, hash string) (Token, error) {
-	t, err := scanToken(s.db.QueryRowContext(ctx, "SELECT id, hash, environment, name, created_at FROM tokens WHERE hash = ?", hash))
+	t, err := scanToken(s.db.QueryRowContext(ctx, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", hash))
 	return t, err
 }
 
 // Tokens lists all tokens, oldest first.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT id, hash, environment, name, created_at FROM tokens ORDER BY created_at, id")
+	rows, err := s.db.QueryContext(ctx, "SELECT "+tokenColumns+" FROM tokens ORDER BY created_at, id")
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +157,12 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	return affected(s.db.ExecContext(ctx, "DELETE FROM tokens WHERE id = ?", id))
 }
 
-const accountColumns = "id, environment, integration, tenant_id, authentication_method, context, base_url, revision, created_at, updated_at"
+const accountColumns = "id, environment, integration, tenant_id, authentication_method, context, base_url, revision, plugin_version, created_at, updated_at"
 
 // PutAccount keeps a new account.
 func (s *Store) PutAccount(ctx context.Context, a Account) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		a.ID, a.Environment, a.Integration, a.TenantID, a.AuthenticationMethod, string(a.Context), a.BaseURL, a.Revision, formatTime(a.CreatedAt), formatTime(a.UpdatedAt))
+	_, err := s.db.ExecContext(ctx, "INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		a.ID, a.Environment, a.Integration, a.TenantID, a.AuthenticationMethod, string(a.Context), a.BaseURL, a.Revision, a.PluginVersion, formatTime(a.CreatedAt), formatTime(a.UpdatedAt))
 	return err
 }
 
@@ -183,6 +192,25 @@ func (s *Store) Accounts(ctx context.Context, environment, integration, tenant, 
 	return all, rows.Err()
 }
 
+// PinAccount makes an account use one version of its provider, whichever
+// environment it is in; an empty version ends that. ErrNotFound when there is
+// no such account.
+func (s *Store) PinAccount(ctx context.Context, id, version string) error {
+	return affected(s.db.ExecContext(ctx, "UPDATE accounts SET plugin_version = ? WHERE id = ?", version, id))
+}
+
+// AccountByID finds an account in any environment; ErrNotFound when there is none.
+func (s *Store) AccountByID(ctx context.Context, id string) (Account, error) {
+	return scanAccount(s.db.QueryRowContext(ctx, "SELECT "+accountColumns+" FROM accounts WHERE id = ?", id))
+}
+
+// CountAccounts counts the accounts of a provider, and those of them that are
+// pinned to a version, in all environments.
+func (s *Store) CountAccounts(ctx context.Context, integration, version string) (all, pinned int, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(CASE WHEN plugin_version = ? THEN 1 END) FROM accounts WHERE integration = ?", version, integration).Scan(&all, &pinned)
+	return all, pinned, err
+}
+
 // DeleteAccount forgets an account; ErrNotFound when there is none.
 func (s *Store) DeleteAccount(ctx context.Context, environment, id string) error {
 	return affected(s.db.ExecContext(ctx, "DELETE FROM accounts WHERE environment = ? AND id = ?", environment, id))
@@ -202,7 +230,7 @@ type scanner interface{ Scan(into ...any) error }
 func scanToken(row scanner) (Token, error) {
 	var t Token
 	var created string
-	err := row.Scan(&t.ID, &t.Hash, &t.Environment, &t.Name, &created)
+	err := row.Scan(&t.ID, &t.Hash, &t.Environment, &t.Name, &t.Operator, &created)
 	t.CreatedAt = parseTime(created)
 	return t, notFound(err)
 }
@@ -210,7 +238,7 @@ func scanToken(row scanner) (Token, error) {
 func scanAccount(row scanner) (Account, error) {
 	var a Account
 	var credentials, created, updated string
-	err := row.Scan(&a.ID, &a.Environment, &a.Integration, &a.TenantID, &a.AuthenticationMethod, &credentials, &a.BaseURL, &a.Revision, &created, &updated)
+	err := row.Scan(&a.ID, &a.Environment, &a.Integration, &a.TenantID, &a.AuthenticationMethod, &credentials, &a.BaseURL, &a.Revision, &a.PluginVersion, &created, &updated)
 	a.Context, a.CreatedAt, a.UpdatedAt = []byte(credentials), parseTime(created), parseTime(updated)
 	return a, notFound(err)
 }

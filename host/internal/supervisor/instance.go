@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
 
@@ -22,10 +23,9 @@ import (
 )
 
 const (
-	startTimeout = 10 * time.Second
-	// killGrace is how long a process may take to end by itself once it was
-	// told to, before its whole process group is killed.
-	killGrace = 2 * time.Second
+	// exitNotice is how long a broken connection waits for the process's own
+	// end, which tells more.
+	exitNotice = 100 * time.Millisecond
 	// maxSocketPath is what a Unix socket's address holds on the strictest system.
 	maxSocketPath = 100
 )
@@ -42,36 +42,36 @@ var passedEnv = []string{
 
 // instance is one process of one plugin. It is started once and never again.
 type instance struct {
-	binary   Binary
-	manifest *unified.Manifest
-	facade   v1
-	log      hclog.Logger
+	binary Binary
+	facade v1
+	output *pluginLog
+	grace  time.Duration
 
 	file     *executable.File
 	client   *plugin.Client
-	cmd      *exec.Cmd
+	child    *child
 	dir      string   // private folder for the socket and temporary files
 	lifeline *os.File // write end; closing it ends the plugin
+	held     *os.File // the plugin's end of it, open until it has been started
 
 	dead     chan struct{} // closed when the process is no longer of use
 	deadOnce sync.Once
-	why      string     // set before dead is closed
-	errors   *lastLines // what it wrote to standard error last
+	why      string // set before dead is closed
 }
 
 var _ process = (*instance)(nil)
 
 // start runs a plugin's binary up to a healthy, configured process. On an
-// error nothing is left of it.
-func start(ctx context.Context, binary Binary, options Options) (_ *instance, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+// error, also when ctx ends, nothing is left of it.
+func start(ctx context.Context, binary Binary, options Options, limit *logLimit) (_ *instance, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, options.StartTimeout, fmt.Errorf("it was not ready within %s", options.StartTimeout))
 	defer cancel()
-	log, hostVersion := options.Log, options.HostVersion
-	i := &instance{binary: binary, log: log, dead: make(chan struct{}), errors: &lastLines{}}
+	i := &instance{binary: binary, output: newPluginLog(binary, options.Log, limit), grace: options.KillGrace, dead: make(chan struct{})}
 	defer func() {
 		if err != nil {
+			i.die("it did not start")
 			i.kill()
-			if said := i.errors.String(); said != "" {
+			if said := i.output.last.String(); said != "" {
 				err = fmt.Errorf("%w; its last words: %s", err, said)
 			}
 		}
@@ -86,29 +86,40 @@ func start(ctx context.Context, binary Binary, options Options) (_ *instance, er
 	if err != nil {
 		return nil, fmt.Errorf("make its lifeline: %w", err)
 	}
-	defer held.Close()
-	i.lifeline = end
+	i.lifeline, i.held = end, held
 	if i.file, err = executable.Open(binary.Path, binary.SHA256); err != nil {
 		return nil, err
 	}
-	i.cmd = i.file.Command([]*os.File{held}) // descriptor 3 is the lifeline
-	i.cmd.Dir = i.dir
-	i.cmd.Env = append(environment(i.dir, log), options.Environment...)
-	ownProcessGroup(i.cmd)
-	unexpected := log.Named(binary.Slug).StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn})
+	cmd := i.file.Command([]*os.File{held}) // descriptor 3 is the lifeline
+	cmd.Dir = i.dir
+	cmd.Env = environment(i.dir, options.Log)
+	if options.Environment != nil {
+		cmd.Env = append(cmd.Env, options.Environment(binary.Slug)...)
+	}
+	i.child = newChild(cmd, i.output, options.KillGrace)
+	// What go-plugin has to say is about its own parts; that a process does not
+	// start, or has ended, is told by the supervisor.
+	itsLog := hclog.New(&hclog.LoggerOptions{
+		Name: "go-plugin", Level: hclog.Warn, DisableTime: true,
+		Output: i.output.log.StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	})
 	i.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:     wire.Handshake,
-		VersionedPlugins:    map[int]plugin.PluginSet{wire.Protocol: {wire.PluginName: connector{}}},
-		Cmd:                 i.cmd,
-		SkipHostEnv:         true,
-		AutoMTLS:            true,
-		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		StartTimeout:        startTimeout - time.Second, // go-plugin gives up before connect does
-		Logger:              log,
-		SyncStdout:          unexpected,
-		SyncStderr:          unexpected,
-		Stderr:              i.errors,
-		PluginLogBufferSize: 256 << 10,
+		HandshakeConfig:  wire.Handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{wire.Protocol: {wire.PluginName: connector{}}},
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
+			_ = os.Remove(folder) // the socket lies in the private one
+			cmd.Env = append(cmd.Env, spec.Env...)
+			cmd.Env = append(cmd.Env, plugin.EnvUnixSocketDir+"="+i.dir)
+			return i.child, nil
+		},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: i.dir},
+		SkipHostEnv:      true,
+		AutoMTLS:         true,
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		StartTimeout:     options.StartTimeout + time.Second, // connect gives up first
+		Logger:           itsLog,
+		SyncStdout:       i.output.writer(),
+		SyncStderr:       i.output.writer(),
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
 			grpc.WithIdleTimeout(0), // an idle connection would leave READY, which means a crash here
@@ -118,20 +129,13 @@ func start(ctx context.Context, binary Binary, options Options) (_ *instance, er
 	if err != nil {
 		return nil, err
 	}
+	_ = held.Close()
 	i.facade = v1{conn}
-	if i.manifest, err = i.facade.handshake(ctx, hostVersion); err != nil {
-		return nil, fmt.Errorf("handshake: %w", err)
-	}
-	if i.manifest.Slug != binary.Slug || i.manifest.Version != binary.Version {
-		return nil, fmt.Errorf("the process says that it is %s %s, but the binary was catalogued as %s %s", i.manifest.Slug, i.manifest.Version, binary.Slug, binary.Version)
-	}
-	if err = i.facade.configure(ctx, "unicrm/"+hostVersion+" ("+binary.Slug+"/"+binary.Version+")"); err != nil {
-		return nil, fmt.Errorf("configure: %w", err)
-	}
-	healthCtx, cancelHealth := context.WithTimeout(ctx, options.HealthTimeout)
-	defer cancelHealth()
-	if err = i.facade.checkHealth(healthCtx); err != nil {
-		return nil, fmt.Errorf("health: %w", err)
+	if err := i.introduce(ctx, options); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
 	}
 	go i.watch(conn)
 	return i, nil
@@ -148,7 +152,7 @@ func (i *instance) connect(ctx context.Context) (*grpc.ClientConn, error) {
 	go func() {
 		protocol, err := i.client.Client()
 		if err != nil {
-			done <- outcome{err: firstSentence(err)}
+			done <- outcome{err: i.explain(err)}
 			return
 		}
 		raw, err := protocol.Dispense(wire.PluginName)
@@ -162,14 +166,50 @@ func (i *instance) connect(ctx context.Context) (*grpc.ClientConn, error) {
 	case o := <-done:
 		return o.conn, o.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("it did not speak within %s", startTimeout)
+		return nil, context.Cause(ctx)
 	}
 }
 
-// firstSentence drops the list of unrelated causes that go-plugin adds.
-func firstSentence(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
+// explain says why go-plugin's start failed. Of its own words, which list
+// unrelated causes, the first line is kept where nothing better is known.
+func (i *instance) explain(err error) error {
+	said, _, _ := strings.Cut(err.Error(), "\n")
+	if !strings.HasPrefix(said, "Unrecognized remote plugin message") {
+		return errors.New(said)
+	}
+	if line, ok := i.child.firstLine(); ok {
+		return fmt.Errorf("it printed %.200q to standard output, where nothing but the handshake line may come first", line)
+	}
+	if fate := i.child.fate(exitNotice); fate != "" {
+		return fmt.Errorf("it ended before it had said where it listens: %s", fate)
+	}
+	return errors.New("it closed its standard output without having said where it listens")
+}
+
+// introduce makes sure that the process is the plugin that it should be, and
+// well.
+func (i *instance) introduce(ctx context.Context, options Options) error {
+	manifest, err := i.facade.handshake(ctx, options.HostVersion)
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	if manifest.Slug != i.binary.Slug || manifest.Version != i.binary.Version {
+		return fmt.Errorf("the process says that it is %s %s, but the binary was catalogued as %s %s", manifest.Slug, manifest.Version, i.binary.Slug, i.binary.Version)
+	}
+	if described := i.binary.Manifest; described != nil {
+		if found := manifestDifference(described, manifest); found != "" {
+			return fmt.Errorf("its manifest lies: %s", found)
+		}
+	}
+	if err := i.facade.configure(ctx, "unicrm/"+options.HostVersion+" ("+i.binary.Slug+"/"+i.binary.Version+")"); err != nil {
+		return fmt.Errorf("configure: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.HealthTimeout)
+	defer cancel()
+	if err := i.facade.checkHealth(ctx); err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	return nil
 }
 
 // connector hands out the connection itself; the services are generated.
@@ -210,7 +250,7 @@ func (i *instance) watch(conn *grpc.ClientConn) {
 	for {
 		state := conn.GetState()
 		if state != connectivity.Ready {
-			i.condemn("its connection broke or the process ended")
+			i.condemn("its connection broke")
 			return
 		}
 		if !conn.WaitForStateChange(ctx, state) {
@@ -234,15 +274,26 @@ func (i *instance) died() <-chan struct{} { return i.dead }
 // cause tells why the process is of no more use, with what it said last.
 func (i *instance) cause() string {
 	<-i.dead
-	if said := i.errors.String(); said != "" {
+	if said := i.output.last.String(); said != "" {
 		return i.why + "; its last words: " + said
 	}
 	return i.why
 }
 
-func (i *instance) pid() int { return i.cmd.Process.Pid }
+func (i *instance) pid() int { return i.child.processID() }
 
 func (i *instance) condemn(reason string) {
+	i.deadOnce.Do(func() {
+		i.why = reason
+		if fate := i.child.fate(exitNotice); fate != "" {
+			i.why = "the process ended: " + fate
+		}
+		close(i.dead)
+	})
+}
+
+// die is condemn for a process whose own end is not of interest.
+func (i *instance) die(reason string) {
 	i.deadOnce.Do(func() {
 		i.why = reason
 		close(i.dead)
@@ -251,16 +302,23 @@ func (i *instance) condemn(reason string) {
 
 // shutdown asks the process to end, within the grace for that.
 func (i *instance) shutdown(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, killGrace)
+	ctx, cancel := context.WithTimeout(ctx, i.grace)
 	defer cancel()
-	_ = i.facade.shutdown(ctx)
+	if i.facade.shutdown(ctx) != nil {
+		i.die("it was told to end and did not answer")
+	}
 }
 
 // kill ends the process for certain and removes what it left. go-plugin's own
 // Kill has no deadline, and a frozen process never answers it.
 func (i *instance) kill() {
-	i.condemn("it was stopped")
-	if i.client != nil {
+	if i.child != nil {
+		select {
+		case <-i.dead:
+			i.child.kill() // it is of no use to ask
+		default:
+			i.die("it was stopped")
+		}
 		killed := make(chan struct{})
 		go func() {
 			i.client.Kill()
@@ -268,14 +326,13 @@ func (i *instance) kill() {
 		}()
 		select {
 		case <-killed:
-		case <-time.After(killGrace):
+		case <-time.After(i.grace):
+			i.child.kill()
+			<-killed
 		}
-		if i.cmd.Process != nil {
-			killProcessGroup(i.cmd.Process.Pid)
-		}
-		<-killed
 	}
 	if i.lifeline != nil {
+		_ = i.held.Close()
 		_ = i.lifeline.Close()
 	}
 	i.file.Close()

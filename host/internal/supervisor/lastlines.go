@@ -1,48 +1,44 @@
 package supervisor
 
 import (
-	"bytes"
+	"fmt"
 	"strings"
 	"sync"
 )
 
-// What is kept of a plugin's standard error, to tell why it died.
+// What is kept of what a process said, to tell why it died.
 const (
 	keptLines    = 10
-	keptLineSize = 512
+	keptLineSize = 512 // bytes
 )
 
-// lastLines keeps the last lines written to it. Log lines of a level below
-// warn are left out: they tell nothing about an end.
+// lastLines keeps the last lines that were added.
 type lastLines struct {
-	mu    sync.Mutex
-	lines []string // guarded by mu
-	part  []byte   // guarded by mu: the line that has not ended yet
+	mu     sync.Mutex
+	lines  []string // guarded by mu
+	pinned bool     // guarded by mu: it is full when it is full
 }
 
-// Write implements io.Writer. It does not fail.
-func (l *lastLines) Write(data []byte) (int, error) {
+func (l *lastLines) add(text string) {
+	text = strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), keptLineSize)], ""))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for rest := data; len(rest) > 0; {
-		line, after, ended := bytes.Cut(rest, []byte("\n"))
-		if room := keptLineSize - len(l.part); room > 0 {
-			l.part = append(l.part, line[:min(len(line), room)]...)
-		}
-		rest = after
-		if !ended {
-			break
-		}
-		text := strings.ToValidUTF8(strings.TrimSpace(string(l.part)), "\uFFFD")
-		l.part = l.part[:0]
-		if text == "" || strings.Contains(text, `"@level":"debug"`) || strings.Contains(text, `"@level":"trace"`) || strings.Contains(text, `"@level":"info"`) {
-			continue
-		}
-		if l.lines = append(l.lines, text); len(l.lines) > keptLines {
-			l.lines = l.lines[1:]
-		}
+	if text == "" || (l.pinned && len(l.lines) >= keptLines) {
+		return
 	}
-	return len(data), nil
+	if l.lines = append(l.lines, text); len(l.lines) > keptLines {
+		l.lines = l.lines[1:]
+	}
+}
+
+// pin keeps the lines that come next rather than the last ones: of a panic,
+// the beginning tells the most.
+func (l *lastLines) pin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.pinned {
+		l.lines, l.pinned = nil, true
+	}
 }
 
 // String joins the lines by " | ".
@@ -50,4 +46,14 @@ func (l *lastLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.lines, " | ")
+}
+
+// textOf writes a log line for people: the message and its pairs.
+func textOf(message string, pairs []any) string {
+	var text strings.Builder
+	text.WriteString(message)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(&text, " %s=%v", pairs[i], pairs[i+1])
+	}
+	return clean(text.String())
 }

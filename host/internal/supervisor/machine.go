@@ -50,6 +50,7 @@ type machine struct {
 	jitter func(time.Duration) time.Duration
 
 	state     State
+	since     time.Time   // when state began
 	failures  []time.Time // within the window, oldest first
 	notBefore time.Time   // in Backoff and Quarantined: no start before this
 	trial     bool        // the start in progress is the trial after a quarantine
@@ -57,13 +58,19 @@ type machine struct {
 	reason    string      // why the last start failed or the process died
 }
 
-func newMachine(policy RestartPolicy) *machine {
-	return &machine{policy: policy, state: Stopped, jitter: func(limit time.Duration) time.Duration {
+func newMachine(policy RestartPolicy, now time.Time) *machine {
+	return &machine{policy: policy, state: Stopped, since: now, jitter: func(limit time.Duration) time.Duration {
 		if limit <= 0 {
 			return 0
 		}
 		return time.Duration(rand.Int64N(int64(limit)))
 	}}
+}
+
+func (m *machine) enter(state State, now time.Time) {
+	if m.state != state {
+		m.state, m.since = state, now
+	}
 }
 
 // verdict is what a caller who wants a process is told.
@@ -97,17 +104,17 @@ func (m *machine) want(now time.Time) verdict {
 	case Stopped:
 		m.trial = false
 	}
-	m.state = Starting
+	m.enter(Starting, now)
 	return startIt
 }
 
 // started tells that the start in progress ended well; false when nobody wants
 // the process any more and it has to be stopped.
-func (m *machine) started() bool {
+func (m *machine) started(now time.Time) bool {
 	if m.state != Starting {
 		return false
 	}
-	m.state = Ready
+	m.enter(Ready, now)
 	if m.trial {
 		m.failures = nil // it has shown that it is well again
 		m.trial = false
@@ -129,7 +136,7 @@ func (m *machine) failed(now time.Time, reason string) {
 	}
 	m.failures = append(m.failures[first:], now)
 	if wasTrial || len(m.failures) > m.policy.Budget {
-		m.state = Quarantined
+		m.enter(Quarantined, now)
 		m.notBefore = now.Add(m.policy.CoolDown)
 		m.reason = fmt.Sprintf("%d failures within %s, the last: %s", len(m.failures), m.policy.Window, reason)
 		if wasTrial {
@@ -137,32 +144,35 @@ func (m *machine) failed(now time.Time, reason string) {
 		}
 		return
 	}
-	m.state = Backoff
+	m.enter(Backoff, now)
 	m.notBefore = now
 	if n := len(m.failures); n > 1 {
 		m.notBefore = now.Add(m.jitter(min(m.policy.BackoffBase<<min(n-2, 20), m.policy.BackoffMax)))
 	}
 }
 
-// drain tells that no more calls shall go to this version. It tells whether
-// there is a process to stop now; one that is starting is stopped when
-// started returns false.
-func (m *machine) drain() (running bool) {
-	running = m.state == Ready
-	m.state = Draining
-	return running
+// drain tells that no more calls shall go to this version, for good. A process
+// that is starting is stopped when started returns false.
+func (m *machine) drain(now time.Time) {
+	if !m.ended {
+		m.enter(Draining, now)
+	}
 }
 
 // end tells that draining is over and no process is left.
-func (m *machine) end() {
-	m.state, m.ended = Stopped, true
+func (m *machine) end(now time.Time) {
+	m.enter(Stopped, now)
+	m.ended = true
 }
+
+// failing tells that starts or processes have failed and the next one waits.
+func (m *machine) failing() bool { return m.state == Backoff || m.state == Quarantined }
 
 // forgive takes a plugin out of backoff and quarantine, after an operator
 // asked for it.
-func (m *machine) forgive() {
-	if m.state == Backoff || m.state == Quarantined {
-		m.state = Stopped
+func (m *machine) forgive(now time.Time) {
+	if m.failing() {
+		m.enter(Stopped, now)
 	}
 	m.failures = nil
 }

@@ -17,8 +17,8 @@ func TestMachine(t *testing.T) {
 			Budget: rapid.IntRange(0, 5).Draw(t, "budget"), Window: 10 * time.Minute, CoolDown: 5 * time.Minute,
 			BackoffBase: 200 * time.Millisecond, BackoffMax: 30 * time.Second,
 		}
-		m := newMachine(policy)
 		now := time.Unix(1_700_000_000, 0)
+		m := newMachine(policy, now)
 		var failures []time.Time // the model
 		trial, drained := false, false
 		fail := func(t *rapid.T) {
@@ -49,7 +49,15 @@ func TestMachine(t *testing.T) {
 			require.NotEmpty(t, m.reason)
 			trial = false
 		}
+		state, since := m.state, now
 		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) {
+				if m.state != state {
+					state, since = m.state, m.since
+					require.Equal(t, now, m.since, "a new state begins now")
+				}
+				require.Equal(t, since, m.since, "a state that stays keeps its beginning")
+			},
 			"time passes": func(t *rapid.T) {
 				now = now.Add(time.Duration(rapid.Int64Range(0, int64(6*time.Minute)).Draw(t, "wait")))
 			},
@@ -80,7 +88,7 @@ func TestMachine(t *testing.T) {
 			},
 			"the start ends well": func(t *rapid.T) {
 				before := m.state
-				ok := m.started()
+				ok := m.started(now)
 				require.Equal(t, before == Starting, ok)
 				if ok {
 					require.Equal(t, Ready, m.state)
@@ -92,7 +100,7 @@ func TestMachine(t *testing.T) {
 			"it fails": fail,
 			"an operator forgives": func(t *rapid.T) {
 				before := m.state
-				m.forgive()
+				m.forgive(now)
 				failures = nil
 				if before == Backoff || before == Quarantined {
 					require.Equal(t, Stopped, m.state)
@@ -104,14 +112,14 @@ func TestMachine(t *testing.T) {
 				if rapid.IntRange(0, 9).Draw(t, "rarely") > 0 {
 					return
 				}
-				if !drained {
-					require.Equal(t, m.state == Ready, m.drain())
-				}
+				ended := m.ended
+				m.drain(now)
+				require.Equal(t, ended, m.state == Stopped, "what has ended does not begin to drain again")
 				drained = true
 			},
 			"draining is over": func(*rapid.T) {
 				if drained {
-					m.end()
+					m.end(now)
 				}
 			},
 		})
@@ -119,7 +127,7 @@ func TestMachine(t *testing.T) {
 }
 
 func TestTheDefaultBudgetEndsInQuarantineAndATrial(t *testing.T) {
-	m := newMachine(DefaultRestartPolicy)
+	m := newMachine(DefaultRestartPolicy, time.Unix(0, 0))
 	now := time.Unix(0, 0)
 	for range DefaultRestartPolicy.Budget {
 		require.Equal(t, startIt, m.want(now))
@@ -136,6 +144,6 @@ func TestTheDefaultBudgetEndsInQuarantineAndATrial(t *testing.T) {
 	m.failed(now.Add(5*time.Minute), "still broken")
 	require.Equal(t, Quarantined, m.state, "a failed trial goes straight back")
 	require.Equal(t, startIt, m.want(now.Add(10*time.Minute)))
-	require.True(t, m.started())
+	require.True(t, m.started(now))
 	assert.Empty(t, m.failures, "a good trial begins anew")
 }

@@ -5,14 +5,16 @@
 //
 // Callers never hold a process. They ask the supervisor for a call, which
 // takes a lease on a living process and gives it back; a process that is being
-// stopped is drained of its leases first.
+// stopped is drained of its leases first. What shall run of a plugin is a
+// Plan; Apply makes it so.
 package supervisor
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -25,31 +27,35 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
-// Binary is a plugin's binary as the catalog knows it.
-type Binary struct {
-	Slug, Version, Path string
-	// SHA256 is what the lock pins; empty when there is no lock.
-	SHA256 string
-}
-
 // Options say how plugins are run. Zero values mean the defaults.
 type Options struct {
 	HostVersion string
 	Log         hclog.Logger
 	Restart     RestartPolicy
-	// HealthInterval is the time between health checks of a process,
-	// HealthTimeout what one may take, and HealthMisses how many in a row
-	// condemn the process.
+	// HealthInterval is the time between health checks of a process, 4 s by
+	// default; HealthTimeout what one may take, 2 s; HealthMisses how many in
+	// a row condemn the process, 2.
 	HealthInterval, HealthTimeout time.Duration
 	HealthMisses                  int
+	// StartTimeout is how long a process may take until it is healthy, 10 s by
+	// default.
+	StartTimeout time.Duration
 	// DrainTimeout is how long calls in flight may take to end on a process
-	// that is being replaced.
+	// that is being replaced, 30 s by default.
 	DrainTimeout time.Duration
-	// MaxCalls is how many calls a process has in flight at once; more are
-	// refused as overloaded.
+	// KillGrace is how long a process may take to end by itself once it was
+	// told to, 2 s by default; then its whole process group is killed.
+	KillGrace time.Duration
+	// MaxCalls is how many calls a process has in flight at once, 256 by
+	// default; more are refused as overloaded.
 	MaxCalls int
-	// Environment is added to that of every plugin, such as GOMEMLIMIT.
-	Environment []string
+	// Environment gives further variables for a plugin's processes, as
+	// "NAME=value": GOMEMLIMIT, GOMAXPROCS. They win over the host's own. It
+	// may be nil.
+	Environment func(slug string) []string
+	// LogLinesPerSecond is how many of a plugin's log lines the host's log
+	// takes, 100 by default, after LogLinesBurst at once, 500.
+	LogLinesPerSecond, LogLinesBurst int
 }
 
 func (o Options) withDefaults() Options {
@@ -59,31 +65,36 @@ func (o Options) withDefaults() Options {
 	if o.Restart == (RestartPolicy{}) {
 		o.Restart = DefaultRestartPolicy
 	}
-	if o.HealthInterval == 0 {
-		o.HealthInterval = 4 * time.Second
-	}
-	if o.HealthTimeout == 0 {
-		o.HealthTimeout = 2 * time.Second
-	}
-	if o.HealthMisses == 0 {
-		o.HealthMisses = 2
-	}
-	if o.MaxCalls == 0 {
-		o.MaxCalls = 256
-	}
-	if o.DrainTimeout == 0 {
-		o.DrainTimeout = 30 * time.Second
-	}
+	orElse(&o.HealthInterval, 4*time.Second)
+	orElse(&o.HealthTimeout, 2*time.Second)
+	orElse(&o.HealthMisses, 2)
+	orElse(&o.StartTimeout, 10*time.Second)
+	orElse(&o.DrainTimeout, 30*time.Second)
+	orElse(&o.KillGrace, 2*time.Second)
+	orElse(&o.MaxCalls, 256)
+	orElse(&o.LogLinesPerSecond, 100)
+	orElse(&o.LogLinesBurst, 500)
 	return o
+}
+
+func orElse[T comparable](value *T, standard T) {
+	var zero T
+	if *value == zero {
+		*value = standard
+	}
 }
 
 // Status is the state of one version of a plugin at one moment.
 type Status struct {
 	Version   string
+	SHA256    string // that the lock pins; empty without a lock
+	Role      string // "active"; "canary", which serves a share of the accounts; "other", which serves those that are pinned to it
 	State     State
+	Since     time.Time // when State began
 	PID       int       // zero when no process is ready
+	StartedAt time.Time // when the process was ready; zero when none is
 	Calls     int       // in flight
-	Starts    int       // that ended well, since the host began
+	Starts    int       // that ended well, since the host began or the version was reloaded
 	Failures  int       // that count against the restart budget
 	LastError string    // why the last start failed or the process died; empty when it never did
 	NotBefore time.Time // in backoff and quarantine: no start before this
@@ -93,80 +104,75 @@ type Status struct {
 type Supervisor struct {
 	options Options
 	launch  launcher
+	limits  *logLimits // nil where launch logs nothing
 
 	mu     sync.Mutex
-	lines  map[string]*line // guarded by mu: by slug
+	lines  map[string]*line // guarded by mu: by slug; one that was removed stays, empty
 	closed bool             // guarded by mu
 
-	drains sync.WaitGroup // units on their way out
+	once    sync.Once      // of Close
+	closing chan struct{}  // closed by Close: no start is waited for any more
+	hurry   chan struct{}  // closed when Close may not wait longer
+	drains  sync.WaitGroup // units on their way out
 }
 
-// line is one plugin with its versions.
-type line struct {
-	slug string
-	swap sync.Mutex // one swap at a time
-
-	mu            sync.Mutex
-	active        *unit            // guarded by mu
-	others        map[string]*unit // guarded by mu: further versions, for pinned accounts and canaries
-	canaryVersion string           // guarded by mu: empty without a canary
-	canaryPercent int              // guarded by mu
-}
-
-// New makes a supervisor for the binaries, one version of each plugin; nothing
-// is started yet.
-func New(binaries []Binary, options Options) *Supervisor {
+// New makes a supervisor for the plans, one of each plugin; nothing is started
+// yet.
+func New(plans []Plan, options Options) *Supervisor {
 	options = options.withDefaults()
-	return newSupervisor(binaries, options, func(ctx context.Context, b Binary) (process, error) { return start(ctx, b, options) })
+	limits := newLogLimits(options)
+	s := newSupervisor(plans, options, func(ctx context.Context, b Binary) (process, error) {
+		return start(ctx, b, options, limits.of(b.Slug))
+	})
+	s.limits = limits
+	return s
 }
 
-func newSupervisor(binaries []Binary, options Options, launch launcher) *Supervisor {
-	s := &Supervisor{options: options, launch: launch, lines: map[string]*line{}}
-	for _, b := range binaries {
-		s.lines[b.Slug] = &line{slug: b.Slug, active: newUnit(b, launch, options), others: map[string]*unit{}}
+func newSupervisor(plans []Plan, options Options, launch launcher) *Supervisor {
+	s := &Supervisor{options: options, launch: launch, lines: map[string]*line{}, closing: make(chan struct{}), hurry: make(chan struct{})}
+	for _, plan := range plans {
+		l := &line{slug: plan.Active.Slug, active: s.newUnit(plan.Active), others: map[string]*unit{}, canaryVersion: plan.CanaryVersion, canaryPercent: plan.CanaryPercent}
+		for _, b := range plan.Others {
+			l.others[b.Version] = s.newUnit(b)
+		}
+		s.lines[l.slug] = l
 	}
 	return s
 }
 
+func (s *Supervisor) newUnit(b Binary) *unit { return newUnit(b, s.launch, s.options) }
+
+var errClosed = errs.New(errs.PluginUnavailable, "the host is shutting down")
+
+// line finds a plugin's line. It may be empty: see line.choose.
 func (s *Supervisor) line(slug string) (*line, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errs.New(errs.PluginUnavailable, "the host is shutting down")
+		return nil, errClosed
 	}
 	l, ok := s.lines[slug]
 	if !ok {
-		return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
+		return nil, notInstalled(slug)
 	}
 	return l, nil
 }
 
-// choose finds the version that serves an account: the one that it is pinned
-// to, the canary for a share of the accounts that stays the same, else the
-// active one.
-func (l *line) choose(account unified.Account) (*unit, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if pinned := account.PluginVersion; pinned != "" && pinned != l.active.binary.Version {
-		u, ok := l.others[pinned]
-		if !ok {
-			return nil, errs.New(errs.PluginUnavailable, "the account is pinned to version %s of the provider plugin %s, which is not installed", pinned, l.slug)
-		}
-		return u, nil
-	}
-	if u, ok := l.others[l.canaryVersion]; ok && account.PluginVersion == "" && inShare(account.ID, l.canaryPercent) {
-		return u, nil
-	}
-	return l.active, nil
+func notInstalled(slug string) error {
+	return errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
 }
 
-// inShare tells whether an account is among the given percentage. It depends
-// on the account's id alone, and a higher percentage keeps everybody of a
-// lower one.
-func inShare(accountID string, percent int) bool {
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(accountID))
-	return int(sum.Sum32()%100) < percent
+// Serving tells which version of a plugin a call of the account goes to now.
+func (s *Supervisor) Serving(slug string, account unified.Account) (version string, err error) {
+	l, err := s.line(slug)
+	if err != nil {
+		return "", err
+	}
+	u, err := l.choose(account)
+	if err != nil {
+		return "", err
+	}
+	return u.binary.Version, nil
 }
 
 // Status tells the state of a plugin's active version; false when there is no
@@ -179,7 +185,8 @@ func (s *Supervisor) Status(slug string) (Status, bool) {
 	return all[0], true
 }
 
-// Versions tells the states of all versions of a plugin, the active one first.
+// Versions tells the states of all versions of a plugin, the active one first;
+// false when there is no such plugin.
 func (s *Supervisor) Versions(slug string) ([]Status, bool) {
 	s.mu.Lock()
 	l, ok := s.lines[slug]
@@ -187,19 +194,59 @@ func (s *Supervisor) Versions(slug string) ([]Status, bool) {
 	if !ok {
 		return nil, false
 	}
-	l.mu.Lock()
-	active := l.active
-	others := make([]*unit, 0, len(l.others))
-	for _, u := range l.others {
-		others = append(others, u)
+	units, canary := l.units()
+	if len(units) == 0 {
+		return nil, false
 	}
-	l.mu.Unlock()
+	others := units[1:]
 	sort.Slice(others, func(i, j int) bool { return others[i].binary.Version < others[j].binary.Version })
-	all := []Status{active.status()}
-	for _, u := range others {
-		all = append(all, u.status())
+	all := make([]Status, len(units))
+	for i, u := range units {
+		all[i] = u.status()
+		switch {
+		case i == 0:
+			all[i].Role = "active"
+		case u == canary:
+			all[i].Role = "canary"
+		default:
+			all[i].Role = "other"
+		}
 	}
 	return all, true
+}
+
+// Start starts the active versions of the named plugins, or of all when none
+// is named, and waits until they are ready. The error joins what went wrong
+// with each; those are tried again when they are needed.
+func (s *Supervisor) Start(ctx context.Context, slugs ...string) error {
+	if len(slugs) == 0 {
+		s.mu.Lock()
+		slugs = slices.Sorted(maps.Keys(s.lines))
+		s.mu.Unlock()
+	}
+	failures := make([]error, len(slugs))
+	var all sync.WaitGroup
+	for i, slug := range slugs {
+		all.Go(func() { failures[i] = s.startActive(ctx, slug) })
+	}
+	all.Wait()
+	return errors.Join(failures...)
+}
+
+func (s *Supervisor) startActive(ctx context.Context, slug string) error {
+	for {
+		l, err := s.line(slug)
+		if err != nil {
+			return err
+		}
+		units, _ := l.units()
+		if len(units) == 0 {
+			return notInstalled(slug)
+		}
+		if err := units[0].prove(ctx); !errors.Is(err, errDraining) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // Call makes one call. A read whose process dies is made once more on the next
@@ -307,189 +354,83 @@ func explain(ctx context.Context, err error, writes bool, slug string) error {
 	return errs.New(errs.PluginBug, "the provider plugin %s failed: %s", slug, status.Convert(err).Message())
 }
 
-// Swap puts a new binary in the place of a plugin's active version: start it,
-// make sure that it is what it says and healthy, send new calls to it, drain
-// the old one. On an error nothing has changed and the old one serves on.
-// keepOld keeps the old version for accounts that are pinned to it. A plugin
-// that is not there yet is added.
-func (s *Supervisor) Swap(ctx context.Context, binary Binary, keepOld bool) error {
-	l := s.lineFor(binary)
-	if l == nil {
-		return errs.New(errs.PluginUnavailable, "the host is shutting down")
-	}
-	l.swap.Lock()
-	defer l.swap.Unlock()
-	next, err := s.prove(ctx, binary)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	old := l.active
-	replaced := l.others[binary.Version]
-	delete(l.others, binary.Version)
-	l.active = next
-	if keepOld && old.binary.Version != binary.Version {
-		l.others[old.binary.Version] = old
-		old = nil
-	}
-	if l.canaryVersion == binary.Version {
-		l.canaryVersion, l.canaryPercent = "", 0
-	}
-	l.mu.Unlock()
-	s.retire(old)
-	s.retire(replaced)
-	return nil
-}
-
-// lineFor finds a plugin's line or begins one with the binary; nil when the
-// host is closing.
-func (s *Supervisor) lineFor(binary Binary) *line {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	l, ok := s.lines[binary.Slug]
-	if !ok {
-		l = &line{slug: binary.Slug, active: newUnit(binary, s.launch, s.options), others: map[string]*unit{}}
-		s.lines[binary.Slug] = l
-	}
-	return l
-}
-
-// prove starts a version and leaves nothing of it when that fails.
-func (s *Supervisor) prove(ctx context.Context, binary Binary) (*unit, error) {
-	u := newUnit(binary, s.launch, s.options)
-	if _, err := u.lease(ctx); err != nil {
-		u.stop(ctx)
-		var e *errs.Error
-		if reason := u.status().LastError; reason != "" {
-			return nil, fmt.Errorf("%s %s does not start: %s", binary.Slug, binary.Version, reason)
-		} else if errors.As(err, &e) {
-			return nil, errors.New(e.Message)
-		}
-		return nil, err
-	}
-	u.release()
-	return u, nil
-}
-
-// Beside runs a further version of a plugin, for accounts that are pinned to
-// it or, with a percentage, for that share of the others. It is started and
-// proven first.
-func (s *Supervisor) Beside(ctx context.Context, binary Binary, canaryPercent int) error {
-	l, err := s.line(binary.Slug)
-	if err != nil {
-		return err
-	}
-	l.swap.Lock()
-	defer l.swap.Unlock()
-	l.mu.Lock()
-	_, there := l.others[binary.Version]
-	isActive := l.active.binary.Version == binary.Version
-	l.mu.Unlock()
-	if isActive {
-		return fmt.Errorf("%s %s is the active version", binary.Slug, binary.Version)
-	}
-	if !there {
-		u, err := s.prove(ctx, binary)
-		if err != nil {
-			return err
-		}
-		l.mu.Lock()
-		l.others[binary.Version] = u
-		l.mu.Unlock()
-	}
-	if canaryPercent > 0 {
-		l.mu.Lock()
-		l.canaryVersion, l.canaryPercent = binary.Version, canaryPercent
-		l.mu.Unlock()
-	}
-	return nil
-}
-
-// Drop ends a further version of a plugin. Accounts that are pinned to it get
-// errors; those of its canary share go back to the active version.
-func (s *Supervisor) Drop(slug, version string) {
-	l, err := s.line(slug)
-	if err != nil {
-		return
-	}
-	l.mu.Lock()
-	u := l.others[version]
-	delete(l.others, version)
-	if l.canaryVersion == version {
-		l.canaryVersion, l.canaryPercent = "", 0
-	}
-	l.mu.Unlock()
-	s.retire(u)
-}
-
-// Remove ends a plugin with all its versions.
-func (s *Supervisor) Remove(slug string) {
-	s.mu.Lock()
-	l := s.lines[slug]
-	delete(s.lines, slug)
-	s.mu.Unlock()
-	if l == nil {
-		return
-	}
-	for _, u := range l.units() {
-		s.retire(u)
-	}
-}
-
-// Forgive takes a plugin out of backoff and quarantine.
+// Forgive takes a plugin's versions out of backoff and quarantine.
 func (s *Supervisor) Forgive(slug string) {
 	l, err := s.line(slug)
 	if err != nil {
 		return
 	}
-	for _, u := range l.units() {
-		u.mu.Lock()
-		u.machine.forgive()
-		u.mu.Unlock()
+	units, _ := l.units()
+	for _, u := range units {
+		u.forgive()
 	}
 }
 
-func (l *line) units() []*unit {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := []*unit{l.active}
-	for _, u := range l.others {
-		all = append(all, u)
-	}
-	return all
-}
-
-// retire drains a unit behind the caller's back.
-func (s *Supervisor) retire(u *unit) {
-	if u == nil {
+// Remove ends a plugin with all its versions. Calls in flight end on them.
+func (s *Supervisor) Remove(slug string) {
+	l, err := s.line(slug)
+	if err != nil {
 		return
 	}
+	l.change.Lock()
+	defer l.change.Unlock()
+	if _, err := s.line(slug); err != nil { // closed meanwhile
+		return
+	}
+	units, _ := l.units()
+	l.set(nil, nil, "", 0)
+	for _, u := range units {
+		s.retire(u)
+	}
+}
+
+// retire drains a unit behind the caller's back. Nobody may find it any more.
+func (s *Supervisor) retire(u *unit) {
 	s.drains.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 		defer cancel()
+		ctx, stop := until(ctx, s.hurry)
+		defer stop()
 		u.stop(ctx)
 	})
 }
 
-// Close drains and stops every process. When ctx ends, calls in flight are
-// cut; no process is left in either case.
-func (s *Supervisor) Close(ctx context.Context) {
+// until gives a context that ends with ctx or when the channel is closed.
+func until(ctx context.Context, end <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-end:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// Close drains and stops every process; those that are starting are stopped
+// at once. When ctx ends, calls in flight are cut; no process is left in
+// either case. Closing twice is harmless.
+func (s *Supervisor) Close(ctx context.Context) { s.once.Do(func() { s.close(ctx) }) }
+
+func (s *Supervisor) close(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
-	lines := s.lines
-	s.lines = map[string]*line{}
+	lines := slices.Collect(maps.Values(s.lines))
 	s.mu.Unlock()
-	var all sync.WaitGroup
+	close(s.closing)
+	stop := context.AfterFunc(ctx, func() { close(s.hurry) })
+	defer stop()
 	for _, l := range lines {
-		l.swap.Lock() // a swap that is under way ends first
-		for _, u := range l.units() {
-			all.Go(func() { u.stop(ctx) })
+		l.change.Lock() // what is being changed ends first; nothing is begun after that
+		units, _ := l.units()
+		for _, u := range units {
+			s.drains.Go(func() { u.stop(ctx) })
 		}
-		l.swap.Unlock()
+		l.change.Unlock()
 	}
-	all.Wait()
 	s.drains.Wait()
+	if s.limits != nil {
+		s.limits.report()
+	}
 }

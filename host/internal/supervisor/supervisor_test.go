@@ -74,6 +74,9 @@ func (p *fakeProcess) kill() {
 	p.condemn("it was stopped")
 	if p.killed.CompareAndSwap(false, true) {
 		p.world.alive.Add(-1)
+		p.world.mu.Lock()
+		p.world.byVersion[p.binary.Version]--
+		p.world.mu.Unlock()
 	}
 }
 
@@ -86,10 +89,16 @@ type world struct {
 	hold     time.Duration
 	alive    atomic.Int64
 	calls    atomic.Int64
+
+	byVersion map[string]int // processes that are alive
 }
 
-func (w *world) launch(_ context.Context, b Binary) (process, error) {
-	time.Sleep(w.takes)
+func (w *world) launch(ctx context.Context, b Binary) (process, error) {
+	select {
+	case <-time.After(w.takes):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if why := w.broken[b.Version]; why != "" {
@@ -98,6 +107,10 @@ func (w *world) launch(_ context.Context, b Binary) (process, error) {
 	p := &fakeProcess{world: w, binary: b, number: len(w.launched) + 1, dead: make(chan struct{}), hold: w.hold}
 	w.launched = append(w.launched, p)
 	w.alive.Add(1)
+	if w.byVersion == nil {
+		w.byVersion = map[string]int{}
+	}
+	w.byVersion[b.Version]++
 	return p, nil
 }
 
@@ -115,12 +128,15 @@ func (w *world) starts() int {
 
 func acme(version string) Binary { return Binary{Slug: "acme", Version: version} }
 
+// only is a plan of one version.
+func only(version string) Plan { return Plan{Active: acme(version)} }
+
 // inWorld runs a test in a bubble of fake time and makes sure that nothing is
 // left: synctest itself fails on goroutines that do not end.
 func inWorld(t *testing.T, w *world, options Options, test func(t *testing.T, s *Supervisor)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSupervisor([]Binary{acme("1.0.0")}, options.withDefaults(), w.launch)
+		s := newSupervisor([]Plan{only("1.0.0")}, options.withDefaults(), w.launch)
 		test(t, s)
 		s.Close(t.Context())
 		assert.Zero(t, w.alive.Load(), "processes are left")
@@ -264,7 +280,7 @@ func TestASwapUnderLoadLosesNothingAndNobodyWaits(t *testing.T) {
 			})
 		}
 		for i := range 20 {
-			require.NoError(t, s.Swap(t.Context(), acme(fmt.Sprintf("1.0.%d", i+1)), false))
+			require.NoError(t, s.Apply(t.Context(), only(fmt.Sprintf("1.0.%d", i+1)), false))
 		}
 		close(stop)
 		all.Wait()
@@ -282,7 +298,7 @@ func TestABadNewBinaryLeavesTheOldOneServing(t *testing.T) {
 	inWorld(t, w, Options{}, func(t *testing.T, s *Supervisor) {
 		_, err := get(t.Context(), s, "a")
 		require.NoError(t, err)
-		err = s.Swap(t.Context(), acme("2.0.0"), false)
+		err = s.Apply(t.Context(), only("2.0.0"), false)
 		assert.ErrorContains(t, err, "it answers the wrong protocol")
 		version, err := get(t.Context(), s, "a")
 		require.NoError(t, err)
@@ -301,7 +317,7 @@ func TestDrainingLetsCallsEndAndCutsThemAtItsDeadline(t *testing.T) {
 		}
 		go call()
 		time.Sleep(time.Second)
-		require.NoError(t, s.Swap(t.Context(), acme("1.0.1"), false))
+		require.NoError(t, s.Apply(t.Context(), only("1.0.1"), false))
 		assert.NoError(t, <-outcome, "it ended on the old process")
 
 		w.last().hold = time.Hour
@@ -310,7 +326,7 @@ func TestDrainingLetsCallsEndAndCutsThemAtItsDeadline(t *testing.T) {
 			outcome <- err
 		}()
 		time.Sleep(time.Second)
-		require.NoError(t, s.Swap(t.Context(), acme("1.0.2"), false))
+		require.NoError(t, s.Apply(t.Context(), only("1.0.2"), false))
 		assert.True(t, errs.Is(<-outcome, errs.OutcomeUnknown))
 	})
 }
@@ -318,20 +334,29 @@ func TestDrainingLetsCallsEndAndCutsThemAtItsDeadline(t *testing.T) {
 func TestPinnedAccountsAndCanariesAreServedByTheirVersion(t *testing.T) {
 	w := &world{}
 	inWorld(t, w, Options{}, func(t *testing.T, s *Supervisor) {
-		require.NoError(t, s.Swap(t.Context(), acme("2.0.0"), true))
+		require.NoError(t, s.Apply(t.Context(), Plan{Active: acme("2.0.0"), Others: []Binary{acme("1.0.0")}}, false))
 		version := func(account unified.Account) string {
 			result, err := s.Call(t.Context(), "acme", unified.Request{Method: unified.Get, Account: account})
 			if err != nil {
 				return err.Error()
 			}
+			serving, err := s.Serving("acme", account)
+			require.NoError(t, err)
+			assert.Equal(t, serving, result.NextPageToken)
 			return result.NextPageToken
 		}
 		assert.Equal(t, "2.0.0", version(unified.Account{ID: "a"}))
 		assert.Equal(t, "1.0.0", version(unified.Account{ID: "b", PluginVersion: "1.0.0"}))
 		assert.Contains(t, version(unified.Account{ID: "b", PluginVersion: "0.9.0"}), "which is not installed")
+		_, err := s.Serving("acme", unified.Account{PluginVersion: "0.9.0"})
+		assert.ErrorContains(t, err, "which is not installed")
+		_, err = s.Serving("nonsense", unified.Account{})
+		assert.ErrorContains(t, err, "nonsense is not installed")
 
 		share := func(percent int) map[string]bool {
-			require.NoError(t, s.Beside(t.Context(), acme("3.0.0"), percent))
+			require.NoError(t, s.Apply(t.Context(), Plan{
+				Active: acme("2.0.0"), Others: []Binary{acme("1.0.0"), acme("3.0.0")}, CanaryVersion: "3.0.0", CanaryPercent: percent,
+			}, false))
 			moved := map[string]bool{}
 			for i := range 1000 {
 				id := fmt.Sprintf("account-%d", i)
@@ -347,11 +372,20 @@ func TestPinnedAccountsAndCanariesAreServedByTheirVersion(t *testing.T) {
 		for id := range five {
 			assert.True(t, twenty[id], "a higher share keeps everybody of a lower one")
 		}
+		assert.Len(t, share(100), 1000)
 		assert.Equal(t, "1.0.0", version(unified.Account{ID: "account-1", PluginVersion: "1.0.0"}), "a pin wins over a canary")
-		s.Drop("acme", "3.0.0")
-		assert.Equal(t, "2.0.0", version(unified.Account{ID: "account-1"}))
+		assert.Equal(t, "2.0.0", version(unified.Account{ID: "account-1", PluginVersion: "2.0.0"}), "so does one to the active version")
 		versions, ok := s.Versions("acme")
 		require.True(t, ok)
+		var roles []string
+		for _, v := range versions {
+			roles = append(roles, v.Version+" "+v.Role)
+		}
+		assert.Equal(t, []string{"2.0.0 active", "1.0.0 other", "3.0.0 canary"}, roles)
+
+		require.NoError(t, s.Apply(t.Context(), Plan{Active: acme("2.0.0"), Others: []Binary{acme("1.0.0")}}, false))
+		assert.Equal(t, "2.0.0", version(unified.Account{ID: "account-1"}))
+		versions, _ = s.Versions("acme")
 		assert.Len(t, versions, 2)
 	})
 }
@@ -380,19 +414,6 @@ func TestClosingWhileAPluginStartsLeavesNothing(t *testing.T) {
 		s.Close(t.Context())
 		assert.Zero(t, w.alive.Load())
 	})
-}
-
-func TestLastLinesKeepsWhatTellsOfAnEnd(t *testing.T) {
-	l := &lastLines{}
-	for i := range 30 {
-		_, _ = fmt.Fprintf(l, "line %d\n", i)
-	}
-	_, _ = l.Write([]byte(`{"@level":"debug","@message":"x"}` + "\npanic: no"))
-	_, _ = l.Write([]byte(" luck\n" + string(make([]byte, 100_000)) + "\n"))
-	assert.Contains(t, l.String(), "line 29 | panic: no luck")
-	assert.NotContains(t, l.String(), "line 5 ")
-	assert.NotContains(t, l.String(), "debug")
-	assert.Less(t, len(l.String()), keptLines*(keptLineSize+3))
 }
 
 func TestReasonsThatBelongToTheHostCountAsThePluginsBug(t *testing.T) {

@@ -46,9 +46,11 @@ type unit struct {
 	mu      sync.Mutex
 	machine *machine      // guarded by mu
 	current process       // guarded by mu: there in Ready, and in Draining until it is stopped
+	readyAt time.Time     // guarded by mu: when current was ready
 	settled chan struct{} // guarded by mu: closed when the start in progress ends; nil without one
+	giveUp  func()        // guarded by mu: ends the start in progress
 	leases  int           // guarded by mu: calls in flight on current
-	idle    chan struct{} // guarded by mu: closed when draining and leases is 0
+	idle    chan struct{} // guarded by mu: closed when leases is 0; nil when nobody waits for that
 	starts  int           // guarded by mu
 
 	background sync.WaitGroup // starts, watches and burials
@@ -56,7 +58,7 @@ type unit struct {
 
 func newUnit(binary Binary, launch launcher, options Options) *unit {
 	return &unit{
-		binary: binary, launch: launch, options: options, machine: newMachine(options.Restart),
+		binary: binary, launch: launch, options: options, machine: newMachine(options.Restart, time.Now()),
 		log: options.Log.With("provider", binary.Slug, "version", binary.Version),
 	}
 }
@@ -65,14 +67,55 @@ func newUnit(binary Binary, launch launcher, options Options) *unit {
 func (u *unit) status() Status {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s := Status{Version: u.binary.Version, State: u.machine.state, Starts: u.starts, Failures: len(u.machine.failures), LastError: u.machine.reason, Calls: u.leases}
-	if u.machine.state == Backoff || u.machine.state == Quarantined {
+	s := Status{
+		Version: u.binary.Version, SHA256: u.binary.SHA256, State: u.machine.state, Since: u.machine.since,
+		Starts: u.starts, Failures: len(u.machine.failures), LastError: u.machine.reason, Calls: u.leases,
+	}
+	if u.machine.failing() {
 		s.NotBefore = u.machine.notBefore
 	}
 	if u.current != nil && u.machine.state == Ready {
-		s.PID = u.current.pid()
+		s.PID, s.StartedAt = u.current.pid(), u.readyAt
 	}
 	return s
+}
+
+// failing tells that no process is to be had, or not before a wait.
+func (u *unit) failing() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.machine.failing()
+}
+
+// running tells that there is a process or that one is being started.
+func (u *unit) running() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.machine.state == Ready || u.machine.state == Starting
+}
+
+func (u *unit) forgive() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.machine.forgive(time.Now())
+}
+
+// prove makes sure that there is a process which is healthy.
+func (u *unit) prove(ctx context.Context) error {
+	p, err := u.lease(ctx)
+	if errs.Is(err, errs.Overloaded) {
+		return nil // it could not be more alive
+	}
+	if err != nil {
+		return err
+	}
+	defer u.release()
+	ctx, cancel := context.WithTimeout(ctx, u.options.HealthTimeout)
+	defer cancel()
+	if err := p.checkHealth(ctx); err != nil { // it may have frozen since it was started
+		return fmt.Errorf("%s %s: health: %w", u.binary.Slug, u.binary.Version, err)
+	}
+	return nil
 }
 
 // lease gives a living process, starting one if need be, with a call counted
@@ -101,7 +144,9 @@ func (u *unit) lease(ctx context.Context) (process, error) {
 			return p, nil
 		case startIt:
 			u.settled = make(chan struct{})
-			u.background.Go(u.start) // not in the caller's context: others wait for it too
+			starting, giveUp := context.WithCancel(context.Background()) // not the caller's: others wait for it too
+			u.giveUp = giveUp
+			u.background.Go(func() { u.start(starting) })
 		case waitout:
 			wait, reason, state := u.machine.notBefore.Sub(now), u.machine.reason, u.machine.state
 			u.mu.Unlock()
@@ -148,25 +193,29 @@ func (u *unit) release() {
 }
 
 // start launches a process and tells everybody who waits.
-func (u *unit) start() {
+func (u *unit) start(ctx context.Context) {
 	began := time.Now()
-	p, err := u.launch(context.Background(), u.binary)
+	p, err := u.launch(ctx, u.binary)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	defer func() {
 		close(u.settled)
-		u.settled = nil
+		u.giveUp()
+		u.settled, u.giveUp = nil, nil
 	}()
+	if err != nil && u.machine.state != Starting {
+		return // nobody wants it any more
+	}
 	if err != nil {
 		u.machine.failed(time.Now(), err.Error())
 		u.log.Error("plugin does not start", "state", u.machine.state, "error", err)
 		return
 	}
-	if !u.machine.started() {
+	if !u.machine.started(time.Now()) {
 		u.background.Go(p.kill)
 		return
 	}
-	u.current = p
+	u.current, u.readyAt = p, time.Now()
 	u.starts++
 	u.log.Info("plugin ready", "pid", p.pid(), "took", time.Since(began).Round(time.Millisecond))
 	u.background.Go(func() { u.watch(p) })
@@ -197,6 +246,7 @@ func (u *unit) watch(p process) {
 		misses++
 		u.log.Warn("plugin missed a health check", "misses", misses, "error", err)
 		if misses >= u.options.HealthMisses {
+			tick.Stop()
 			p.condemn(fmt.Sprintf("it missed %d health checks", misses))
 		}
 	}
@@ -215,24 +265,26 @@ func (u *unit) buryLocked(p process) {
 	u.background.Go(p.kill)
 }
 
-// stop drains the unit: no new leases, those in flight end by themselves until
-// ctx ends, then the process is stopped. No process is left when it returns.
-// It tells how many calls were cut.
-func (u *unit) stop(ctx context.Context) (cut int) {
+// stop drains the unit: no new leases, a start in progress is given up, calls
+// in flight end by themselves until ctx ends, then the process is stopped. No
+// process is left when it returns. Stopping twice is harmless.
+func (u *unit) stop(ctx context.Context) {
 	u.mu.Lock()
-	u.machine.drain()
+	u.machine.drain(time.Now())
 	settled := u.settled
+	if settled != nil {
+		u.giveUp()
+	}
 	u.mu.Unlock()
 	if settled != nil {
-		<-settled // bounded by the start's own time-out
+		<-settled
 	}
 	u.mu.Lock()
 	p := u.current
-	var idle chan struct{}
-	if u.leases > 0 {
+	if u.leases > 0 && u.idle == nil {
 		u.idle = make(chan struct{})
-		idle = u.idle
 	}
+	idle := u.idle
 	u.mu.Unlock()
 	if p != nil {
 		if idle != nil {
@@ -243,24 +295,23 @@ func (u *unit) stop(ctx context.Context) (cut int) {
 			}
 		}
 		u.mu.Lock()
-		cut = u.leases
+		cut := u.leases
 		u.current = nil
 		u.mu.Unlock()
-		if cut > 0 {
-			u.log.Warn("calls were cut because draining took too long", "calls", cut)
-		}
 		select {
 		case <-p.died():
 		default:
+			if cut > 0 {
+				u.log.Warn("calls were cut because draining took too long", "calls", cut)
+			}
 			p.shutdown(context.Background())
 		}
 		p.kill()
 	}
 	u.background.Wait()
 	u.mu.Lock()
-	u.machine.end()
+	u.machine.end(time.Now())
 	u.mu.Unlock()
-	return cut
 }
 
 // pause waits, unless ctx ends first.

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package supervisor
 
@@ -14,3 +14,11 @@ func ownProcessGroup(cmd *exec.Cmd) {
 }
 
 func killProcessGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+// wait waits for a command and calls ended at once. The process id may be
+// another's by then, which Linux's version prevents.
+func wait(cmd *exec.Cmd, ended func()) error {
+	err := cmd.Wait()
+	ended()
+	return err
+}

@@ -1,0 +1,312 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/unicrm/unicrm/sdk/wire"
+)
+
+// scale makes every limit of time generous: a test that fails because the
+// machine is busy would say nothing.
+const scale = 10
+
+// few is enough calls to see a leak of the test provider.
+const few = 100
+
+var buildDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "conformance-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(buildDir)
+	os.Exit(code)
+}
+
+// build builds a program of this module, once.
+func build(name, path string) func() string {
+	return sync.OnceValue(func() string {
+		binary := filepath.Join(buildDir, name)
+		if out, err := exec.Command("go", "build", "-o", binary, path).CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("%v: %s", err, out))
+		}
+		return binary
+	})
+}
+
+var badProvider = build("badprovider", "../internal/badprovider")
+
+// provider gives the test provider a name, which is what it goes by.
+func provider(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), wire.BinaryPrefix+name)
+	require.NoError(t, os.Symlink(badProvider(), path))
+	return path
+}
+
+func runSuite(t *testing.T, o Options) *Report {
+	t.Helper()
+	if o.TimeScale == 0 {
+		o.TimeScale = scale
+	}
+	if o.Calls == 0 {
+		o.Calls = few
+	}
+	report, err := Test(t.Context(), o)
+	require.NoError(t, err)
+	return report
+}
+
+func failed(r *Report) []string {
+	var names []string
+	for _, c := range r.Checks {
+		if c.Status == Failed {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func text(t *testing.T, r *Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, r.WriteText(&b))
+	return b.String()
+}
+
+func TestAPluginThatDoesEverythingRightConforms(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "good")})
+	assert.Equal(t, Conforms, report.Verdict, text(t, report))
+	assert.Empty(t, failed(report))
+	for _, c := range report.Checks {
+		assert.NotEqual(t, Skipped, c.Status, "%s: %s", c.Name, c.Reason)
+	}
+}
+
+// mistakes are what the test provider does wrong under a name, the checks that
+// must find it, and the part of the suite that is run: none of the other checks
+// in that part may fail.
+var mistakes = []struct {
+	name, part, found string
+}{
+	{"describes-with-noise", `^manifest/`, "manifest/describe"},
+	{"has-no-version", `^(manifest|methods)/`, "manifest/contents"},
+	{"takes-any-id", `^(manifest|methods|requests)/`, "manifest/id-pattern"},
+	{"serves-anybody", `^(manifest|methods)/`, "manifest/without-host"},
+	{"prints-first", `^(manifest|process)/`, "process/start"},
+	{"says-two-things", `^(manifest|process)/`, "process/handshake"},
+	{"talks-to-anybody", `^process/`, "process/tls"},
+	{"outlives-its-host", `^process/lifeline`, "process/lifeline"},
+	{"dies-of-sigterm", `^process/`, "process/signals"},
+	{"never-ends", `^process/`, "process/shutdown"},
+	{"drops-calls-at-its-end", `^process/`, "process/shutdown"},
+	{"prints-in-calls", `^(process|methods)/`, "process/stray-prints"},
+	{"forgets-no-calls", `^(emulator|methods)/`, "emulator/control"},
+	{"creates-unasked", `^methods/`, "methods/unadvertised"},
+	{"believes-every-key", `^methods/`, "methods/connection"},
+	{"gives-no-ids", `^methods/list`, "methods/list"},
+	{"gives-another-record", `^methods/(get|delete|list)`, "methods/get"},
+	{"deletes-twice", `^(methods|paging)/`, "methods/delete"},
+	{"ignores-filters", `^(methods|paging)/`, "methods/filters"},
+	{"gives-no-vendor-answer", `^(methods|paging)/`, "methods/vendor-answer"},
+	{"ignores-remote-query", `^methods/`, "methods/remote-query"},
+	{"rounds-numbers", `^methods/`, "methods/remote-data"},
+	{"gives-more-than-asked", `^(methods|paging/[^d])`, "paging/sizes"},
+	{"takes-any-token", `^(paging|requests/[^l])`, "paging/tokens"},
+	{"keeps-whole-lists", `^paging/(tokens|deletions)`, "paging/deletions"},
+	{"trusts-the-total", `^paging/`, "paging/additions"},
+	{"repeats-a-record", `^paging/(sizes|tokens)`, "paging/sizes"},
+	{"pastes-ids", `^(requests|methods)/`, "requests/hostile-ids"},
+	{"forgives-odd-requests", `^(requests|methods)/`, "requests/odd"},
+	{"splits-headers", `^(requests|methods)/`, "requests/header-injection"},
+	{"reads-4-mib", `^(requests|methods)/`, "requests/large"},
+	{"reads-4-mib-of-an-answer", `^(methods|answers/(huge-r|tiny|odd))`, "answers/huge-records"},
+	{"needs-a-name", `^(methods|answers/tiny)`, "answers/tiny-records"},
+	{"knows-all-fields", `^answers/odd`, "answers/odd-records"},
+	{"reads-without-end", `^answers/huge-a`, "answers/huge-answers"},
+	{"fails-with-its-look-ups", `^(methods|answers/(look|odd))`, "answers/look-ups"},
+	{"says-rejected", `^faults/(unreachable|silent|stalled|cut|html|empty|truncated|foreign-json|40|42|5|429|redirect)`, "faults/unreachable faults/silent faults/stalled faults/cut-before faults/cut-during faults/html faults/empty faults/truncated faults/foreign-json faults/401 faults/403 faults/409 faults/500 faults/502-html faults/503 faults/504 faults/503-retry-after-long faults/429 faults/429-retry-after-long"},
+	{"says-conflict", `^faults/(40|422)`, "faults/400 faults/401 faults/403 faults/404 faults/422"},
+	{"shows-html", `^faults/(html|502|500)`, "faults/html faults/502-html"},
+	{"repeats-writes", `^faults/(cut|4\d\d$)`, "faults/cut-before faults/cut-during"},
+	{"hides-that-it-was-gone", `^faults/cut`, "faults/cut-after"},
+	{"believes-every-page", `^faults/(html|empty|truncated|foreign)`, "faults/html"},
+	{"hurries", `^faults/(429|503)`, "faults/503-retry-after faults/503-retry-after-long faults/429-retry-after faults/429-retry-after-long"},
+	{"follows-redirects", `^faults/(redirect|foreign-l|5)`, "faults/redirect faults/redirected-write"},
+	{"follows-links", `^faults/(redirect|foreign-l|5)`, "faults/foreign-links"},
+	{"ignores-cancellation", `^time/cancellation`, "time/cancellation"},
+	{"goes-on-after-the-end", `^time/cancelled-wait`, "time/cancelled-wait"},
+	{"ignores-grpcs-deadline", `^time/grpc`, "time/grpc-deadline"},
+	{"ignores-the-calls-deadline", `^time/call`, "time/call-deadline"},
+	{"shares-its-place", `^load/`, "load/concurrency"},
+	{"mixes-up-accounts", `^load/`, "load/accounts"},
+	{"leaks-memory", `^growth/`, "growth/resources"},
+	{"leaks-descriptors", `^growth/`, "growth/resources"},
+	{"leaks-threads", `^growth/res`, "growth/resources"},
+	{"leaks-goroutines", `^growth/`, "growth/goroutines"},
+	{"shows-secrets", `^(secrets|errors)/`, "secrets/errors"},
+	{"logs-credentials", `^(secrets|errors)/`, "secrets/output"},
+	{"gives-the-wrong-code", `^(secrets|errors)/`, "errors/form"},
+	{"ends-without-an-account", `^(requests/odd|errors/)`, "requests/odd errors/panics"},
+}
+
+func TestEveryMistakeIsFoundByItsCheckAndNoOther(t *testing.T) {
+	t.Parallel()
+	for _, m := range mistakes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			o := Options{Binary: provider(t, m.name), Only: m.part}
+			if strings.HasPrefix(m.found, "time/") || m.found == "process/lifeline" {
+				o.TimeScale = 1 // it waits for what never comes
+			}
+			report := runSuite(t, o)
+			assert.ElementsMatch(t, strings.Fields(m.found), failed(report), text(t, report))
+			assert.Equal(t, Fails, report.Verdict)
+			said := text(t, report)
+			for _, c := range report.Checks {
+				if c.Status == Failed {
+					assert.NotEmpty(t, c.Problems)
+					assert.Contains(t, said, c.Name)
+					assert.Contains(t, said, c.Advice)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryCheckCanFail(t *testing.T) {
+	var found []string
+	for _, m := range mistakes {
+		found = append(found, strings.Fields(m.found)...)
+	}
+	for _, c := range Checks() {
+		assert.Contains(t, found, c.Name, "no mistake of the test provider makes it fail")
+	}
+}
+
+func TestARealProviderConforms(t *testing.T) {
+	t.Parallel()
+	// The slow parts are tried with the test provider.
+	Run(t, Options{Binary: build("unicrm-provider-planhat", "../../plugins/planhat")(), TimeScale: scale, Only: `^(manifest|process|methods|paging|requests|load|faults/\d)`})
+}
+
+func TestWithoutAnEmulatorAPluginIsNotProven(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "has-no-emulator"), Only: `^(manifest|methods|process)/`})
+	assert.Equal(t, NotProven, report.Verdict)
+	assert.Empty(t, failed(report), text(t, report))
+	assert.Contains(t, report.Unproven, "no emulator")
+	assert.Contains(t, text(t, report), "NOT PROVEN")
+	for _, c := range report.Checks {
+		if c.Name == "methods/list" {
+			assert.Equal(t, Skipped, c.Status)
+			assert.Contains(t, c.Reason, "no emulator")
+		}
+		if c.Name == "process/lifeline" {
+			assert.Equal(t, Passed, c.Status)
+		}
+	}
+}
+
+func TestAPartOfTheSuiteProvesNothing(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "good"), Only: "^manifest/"})
+	assert.Equal(t, NotProven, report.Verdict)
+	assert.Empty(t, failed(report))
+	assert.Len(t, report.Checks, 4)
+}
+
+func TestWhatTheSuiteCannotDriveIsNotProven(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "advertises-what-it-has-not"), Only: "^methods/unadvertised"})
+	assert.Equal(t, NotProven, report.Verdict)
+	assert.Contains(t, report.Unproven, "contacts create")
+}
+
+func TestWhatCannotBeTested(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "unicrm-provider-plain")
+	require.NoError(t, os.WriteFile(plain, []byte("text"), 0o600))
+	for name, want := range map[string]struct {
+		o    Options
+		says string
+	}{
+		"no file":       {Options{Binary: filepath.Join(dir, "none")}, "no such file"},
+		"a folder":      {Options{Binary: dir}, "is a folder"},
+		"not runnable":  {Options{Binary: plain}, "chmod +x"},
+		"bad choice":    {Options{Binary: plain, Only: "("}, "regular expression"},
+		"chose nothing": {Options{Binary: plain, Only: "nothing"}, "no check has a name"},
+	} {
+		report, err := Test(t.Context(), want.o)
+		require.Error(t, err, name)
+		assert.Contains(t, err.Error(), want.says)
+		assert.Nil(t, report)
+	}
+}
+
+func TestAnInterruptedRunEndsAndLeavesNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var log cancelling
+	log.cancel = cancel
+	_, err := Test(ctx, Options{Binary: provider(t, "good"), TimeScale: scale, Log: &log, Only: "^(manifest|methods|faults)/"})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// cancelling cancels after the first line.
+type cancelling struct{ cancel func() }
+
+func (c *cancelling) Write(p []byte) (int, error) {
+	c.cancel()
+	return len(p), nil
+}
+
+func TestTheReportCanBeReadByPrograms(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "has-no-version"), Only: "^manifest/"})
+	data, err := json.Marshal(report)
+	require.NoError(t, err)
+	var read map[string]any
+	require.NoError(t, json.Unmarshal(data, &read))
+	assert.Equal(t, "has-no-version", read["slug"])
+	assert.Equal(t, "fails", read["verdict"])
+	assert.EqualValues(t, 1, read["failed"])
+	assert.EqualValues(t, 3, read["passed"])
+	check := read["checks"].([]any)[1].(map[string]any)
+	assert.Equal(t, "manifest/contents", check["name"])
+	assert.Equal(t, "failed", check["status"])
+	assert.Contains(t, check["problems"].([]any)[0], `version: "one"`)
+	assert.NotEmpty(t, check["advice"])
+}
+
+func TestTheREADMETellsOfEveryCheck(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	told := regexp.MustCompile(`(?m)^\| \x60([a-z]+/[a-z0-9-]+)\x60 \|`).FindAllStringSubmatch(string(readme), -1)
+	var names []string
+	for _, match := range told {
+		names = append(names, match[1])
+	}
+	for _, c := range Checks() {
+		assert.Contains(t, names, c.Name)
+		assert.Contains(t, string(readme), c.Advice, c.Name)
+	}
+	slices.Sort(names)
+	assert.Len(t, slices.Compact(names), len(Checks()), "the README tells of checks that there are not")
+}

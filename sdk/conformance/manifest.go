@@ -1,0 +1,299 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
+	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
+	"github.com/unicrm/unicrm/sdk/wire"
+)
+
+// manifestChecks are about what a binary says of itself.
+var manifestChecks = []check{
+	{
+		name:   "manifest/describe",
+		title:  "describe --json prints the manifest and exits with 0, with nothing in its environment",
+		advice: "Print the answer of Handshake as one JSON object in protobuf's mapping, field names as in the .proto files and bytes in base64, on standard output and nothing else there.",
+		needs:  needsBinary,
+		run:    describes,
+	},
+	{
+		name:   "manifest/contents",
+		title:  "everything required in the manifest is there and well formed",
+		advice: "Mend the named parts; the comments of HandshakeResponse and of capabilities.proto say what each must be.",
+		needs:  needsManifest,
+		run:    manifestContents,
+	},
+	{
+		name:   "manifest/id-pattern",
+		title:  "the pattern of record ids refuses ids that would change a request's path",
+		advice: "Match what the vendor issues and nothing more, such as [1-9][0-9]{0,18} or [0-9a-f]{24}; hosts anchor the pattern themselves.",
+		needs:  needsManifest,
+		run:    idPatterns,
+	},
+	{
+		name:   "manifest/without-host",
+		title:  "started by a person, without a host's variable, the binary says what it is and does not serve",
+		advice: "Look for " + wire.Handshake.MagicCookieKey + " in the environment first; without it print a sentence to standard error and exit with a code other than 0.",
+		needs:  needsBinary,
+		run:    withoutHost,
+	},
+}
+
+func describes(x *trial) {
+	if x.describeErr != nil {
+		x.problem("%v", x.describeErr)
+		return
+	}
+	dec := json.NewDecoder(bytes.NewReader(x.described))
+	var value json.RawMessage
+	if err := dec.Decode(&value); err != nil {
+		x.problem("the output is not JSON: %v", err)
+	}
+	if dec.More() {
+		x.problem("the output goes on after the manifest")
+	}
+	again, err := x.describe(x.ctx)
+	if err != nil || !bytes.Equal(compact(again), compact(x.described)) {
+		x.problem("a second run printed something else than the first")
+	}
+}
+
+// compact drops the white space of a JSON text; protobuf's libraries vary it on
+// purpose. Nil for what is no JSON.
+func compact(data []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, data) != nil {
+		return nil
+	}
+	return b.Bytes()
+}
+
+var (
+	slugForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	nameForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+	hostForm = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+)
+
+func manifestContents(x *trial) {
+	m := x.manifest
+	if !slugForm.MatchString(m.GetSlug()) {
+		x.problem("slug: %q is not lower-case letters, digits and hyphens", m.GetSlug())
+	}
+	if m.GetSlug() != x.slug() {
+		x.problem("slug: it is %q, but the file is called %s%s", m.GetSlug(), wire.BinaryPrefix, x.slug())
+	}
+	if strings.TrimSpace(m.GetDisplayName()) == "" {
+		x.problem("display_name: it is empty")
+	}
+	if _, err := semver.StrictNewVersion(m.GetVersion()); err != nil {
+		x.problem("version: %q is not a semantic version such as 1.0.0", m.GetVersion())
+	}
+	speaks := false
+	for _, major := range m.GetProtocolVersions() {
+		speaks = speaks || major == wire.Protocol
+	}
+	if !speaks {
+		x.problem("protocol_versions: %v does not hold %d, the major that this suite and its hosts speak", m.GetProtocolVersions(), wire.Protocol)
+	}
+	if len(m.GetAllowedHosts()) == 0 {
+		x.problem("allowed_hosts: there is none")
+	}
+	for _, host := range m.GetAllowedHosts() {
+		if !hostForm.MatchString(host) {
+			x.problem(`allowed_hosts: %q is neither a host's name in lower case nor "*." before a name of two parts or more`, host)
+		}
+	}
+	authenticationContents(x)
+	if len(m.GetResources()) == 0 {
+		x.problem("resources: there is none, so the plugin would be of no use")
+	}
+	seen := map[string]bool{}
+	for _, r := range m.GetResources() {
+		if seen[r.GetResource()] {
+			x.problem("resources: %q is there twice", r.GetResource())
+		}
+		seen[r.GetResource()] = true
+		resourceContents(x, r)
+	}
+	for _, hint := range m.GetRateLimits() {
+		if hint.GetCalls() < 1 || hint.GetWindow().AsDuration() <= 0 {
+			x.problem("rate_limits: one has no calls or no window")
+		}
+	}
+}
+
+func authenticationContents(x *trial) {
+	methods := x.manifest.GetAuthenticationMethods()
+	if len(methods) == 0 {
+		x.problem("authentication_methods: there is none, so no account could be connected")
+	}
+	seen := map[string]bool{}
+	for _, method := range methods {
+		name := method.GetName()
+		if !nameForm.MatchString(name) {
+			x.problem("authentication_methods: the name %q is not snake_case", name)
+		}
+		if seen[name] {
+			x.problem("authentication_methods: %q is there twice", name)
+		}
+		seen[name] = true
+		if _, err := compile(method.GetCredentialsSchema()); err != nil {
+			x.problem("authentication_methods: the schema of %q is not a JSON Schema: %v", name, err)
+		} else if !bytes.Contains(compact(method.GetCredentialsSchema()), []byte(`"writeOnly":true`)) {
+			x.problem(`authentication_methods: the schema of %q marks nothing "writeOnly": true, so hosts would show its secrets`, name)
+		}
+	}
+}
+
+func resourceContents(x *trial, r *providerv1.ResourceCapabilities) {
+	name := r.GetResource()
+	record := recordOf(name)
+	if record == nil {
+		x.problem("resources: the protocol knows no resource %q", name)
+		return
+	}
+	if len(r.GetMethods()) == 0 {
+		x.problem("%s: no method is advertised", name)
+	}
+	seen := map[providerv1.Method]bool{}
+	for _, m := range r.GetMethods() {
+		what := name + " " + strings.ToLower(strings.TrimPrefix(m.GetMethod().String(), "METHOD_"))
+		if _, known := providerv1.Method_name[int32(m.GetMethod())]; !known || m.GetMethod() == 0 {
+			x.problem("%s: method %d is none that the protocol knows", name, m.GetMethod())
+			continue
+		}
+		if seen[m.GetMethod()] {
+			x.problem("%s: it is advertised twice", what)
+		}
+		seen[m.GetMethod()] = true
+		for field, paths := range map[string][]string{"returned_fields": m.GetReturnedFields(), "writable_fields": m.GetWritableFields(), "required_fields": m.GetRequiredFields(), "sort_keys": m.GetSortKeys()} {
+			for _, path := range paths {
+				if !hasPath(record, path) {
+					x.problem("%s: %s: the model has no field %q", what, field, path)
+				}
+			}
+		}
+		for _, filter := range m.GetFilters() {
+			if filter.GetField() != "search" && !hasPath(record, filter.GetField()) {
+				x.problem("%s: filters: the model has no field %q", what, filter.GetField())
+			}
+			if len(filter.GetOperators()) == 0 {
+				x.problem("%s: filters: %q has no operators", what, filter.GetField())
+			}
+		}
+		if (m.GetMethod() == list || m.GetMethod() == get) && !contains(m.GetReturnedFields(), "id") {
+			x.problem(`%s: returned_fields has no "id", which every record must have`, what)
+		}
+		if m.GetPageCap() < 0 {
+			x.problem("%s: page_cap %d is negative", what, m.GetPageCap())
+		}
+		if m.GetDelete() != nil && m.GetMethod() != remove {
+			x.problem("%s: delete semantics belong to a delete", what)
+		}
+	}
+}
+
+func contains(all []string, one string) bool {
+	for _, text := range all {
+		if text == one {
+			return true
+		}
+	}
+	return false
+}
+
+// recordOf finds the message of a resource's records, nil when there is none.
+func recordOf(resource string) protoreflect.MessageDescriptor {
+	messages := crmv1.File_unicrm_crm_v1_contacts_proto.Messages()
+	for i := range messages.Len() {
+		if name, _ := proto.GetExtension(messages.Get(i).Options(), crmv1.E_Resource).(string); name == resource {
+			return messages.Get(i)
+		}
+	}
+	return nil
+}
+
+// hasPath tells whether a dotted path leads to a field of the message.
+func hasPath(message protoreflect.MessageDescriptor, path string) bool {
+	for name := range strings.SplitSeq(path, ".") {
+		if message == nil {
+			return false
+		}
+		field := message.Fields().ByName(protoreflect.Name(name))
+		if field == nil {
+			return false
+		}
+		message = field.Message()
+	}
+	return true
+}
+
+// hostileIDs would change the request as a segment of a path.
+var hostileIDs = []string{
+	"", ".", "..", "/", "1/", "/1", "1/2", "1/../2", "../1", "1?x=1", "?", "1#x", "#", "1%2f2", "%2e%2e", "1%00", "%",
+	" ", "1 ", " 1", "1 2", "1\n", "\n1", "1\r\n2", "\t1", "1\x00", "1\u00a0", "\u30001", "1\u2028",
+}
+
+func idPatterns(x *trial) {
+	for _, r := range x.manifest.GetResources() {
+		pattern, err := patternOf(r.GetRecordIdPattern())
+		if err != nil || r.GetRecordIdPattern() == "" {
+			x.problem("%s: record_id_pattern %q is not a regular expression (RE2)", r.GetResource(), r.GetRecordIdPattern())
+			continue
+		}
+		for _, id := range hostileIDs {
+			if pattern.MatchString(id) {
+				x.problem("%s: record_id_pattern %q matches %q", r.GetResource(), r.GetRecordIdPattern(), id)
+			}
+		}
+	}
+}
+
+func withoutHost(x *trial) {
+	cmd := exec.CommandContext(x.ctx, x.o.Binary)
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.WaitDelay = time.Second
+	var stdout, stderr output
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		x.problem("it did not start: %v", err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-time.After(x.limit(endTime)):
+		_ = cmd.Process.Kill()
+		<-ended
+		x.problem("it did not end within %s", x.limit(endTime))
+		return
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		x.problem("it exited with 0, as if all were well")
+	}
+	if handshakeForm.Match(stdout.bytes()) {
+		x.problem("it printed a handshake line and served: %.200q", firstLineOf(stdout.bytes()))
+	}
+	if len(bytes.TrimSpace(append(stdout.bytes(), stderr.bytes()...))) == 0 {
+		x.problem("it said nothing")
+	}
+}
+
+func firstLineOf(text []byte) string {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return string(line)
+}
