@@ -256,7 +256,8 @@ func TestStartStartsTheActiveVersionsAndTellsWhichDoNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSupervisor([]Plan{
 			{Active: acme("1.0.0"), Others: []Binary{acme("0.9.0")}},
-			{Active: Binary{Slug: "good", Version: "1.0.0"}}, {Active: Binary{Slug: "bad", Version: "6.6.6"}},
+			{Active: Binary{Slug: "good", Version: "1.0.0"}},
+			{Active: Binary{Slug: "bad", Version: "6.6.6"}},
 		}, Options{}.withDefaults(), w.launch)
 		require.NoError(t, s.Start(t.Context(), "acme"))
 		assert.Equal(t, 1, w.starts())
@@ -411,7 +412,8 @@ func TestRandomPlans(t *testing.T) {
 					require.NoError(t, err)
 					for _, b := range next.Others {
 						was, had := before[b.Version]
-						if had && was.Role != "active" && was.SHA256 == b.SHA256 && was.State == Ready {
+						stays := was.Role == "other" || (was.Role == "canary" && next.CanaryPercent > 0 && next.CanaryVersion == b.Version)
+						if had && stays && was.SHA256 == b.SHA256 && was.State == Ready {
 							require.Equal(t, was.PID, after[b.Version].PID, "%s has not changed and lost its process", b.Version)
 						}
 					}
@@ -421,6 +423,11 @@ func TestRandomPlans(t *testing.T) {
 					if restart {
 						require.NotEqual(t, activeNow.PID, after[next.Active.Version].PID)
 						require.Equal(t, Ready, after[next.Active.Version].State)
+					}
+					if b, ok := plan.canary(); ok && next.CanaryVersion != b.Version && next.Active.Version != b.Version {
+						if now, there := after[b.Version]; there {
+							require.Zero(t, now.PID, "what is no canary any more keeps no process")
+						}
 					}
 					plan = next
 				},

@@ -20,7 +20,7 @@ func killProcessGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 // wait waits for a command and calls ended in between its end and the moment
 // from which on its process id may be given to another process.
 func wait(cmd *exec.Cmd, ended func()) error {
-	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR { //nolint:errorlint // a system call's own number
+	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 	ended()
 	return cmd.Wait()

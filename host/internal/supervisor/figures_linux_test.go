@@ -160,10 +160,9 @@ func (l *load) stop(b *bed) (writes, unknown int) {
 	l.all.Wait()
 	seen := b.marks("calls")
 	for id, err := range l.deletes {
-		switch {
-		case err == nil:
+		if err == nil {
 			assert.Equal(l.t, 1, seen[id], "%s succeeded, so it was made once", id)
-		default:
+		} else {
 			unknown++
 			assert.LessOrEqual(l.t, seen[id], 1, "%s was made again", id)
 		}

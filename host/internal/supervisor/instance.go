@@ -30,9 +30,6 @@ const (
 	maxSocketPath = 100
 )
 
-// safePath is the PATH of every plugin.
-const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // passedEnv are the only variables of the host that a plugin sees. The host's
 // own environment holds database passwords and the like.
 var passedEnv = []string{
@@ -50,9 +47,9 @@ type instance struct {
 	file     *executable.File
 	client   *plugin.Client
 	child    *child
-	dir      string   // private folder for the socket and temporary files
-	lifeline *os.File // write end; closing it ends the plugin
-	held     *os.File // the plugin's end of it, open until it has been started
+	folder   *executable.Folder // private, for the socket and temporary files
+	lifeline *os.File           // write end; closing it ends the plugin
+	held     *os.File           // the plugin's end of it, open until it has been started
 
 	dead     chan struct{} // closed when the process is no longer of use
 	deadOnce sync.Once
@@ -76,11 +73,12 @@ func start(ctx context.Context, binary Binary, options Options, limit *logLimit)
 			}
 		}
 	}()
-	if i.dir, err = os.MkdirTemp("", "ucrm-"); err != nil { // 0700
-		return nil, fmt.Errorf("make a folder for its socket: %w", err)
+	if i.folder, err = executable.PrivateFolder(); err != nil {
+		return nil, err
 	}
-	if len(i.dir)+len("/plugin1234567890") > maxSocketPath {
-		return nil, fmt.Errorf("the path of temporary files, %s, is too long for a socket; set TMPDIR to a shorter one", filepath.Dir(i.dir))
+	dir := i.folder.Path
+	if len(dir)+len("/plugin1234567890") > maxSocketPath {
+		return nil, fmt.Errorf("the path of temporary files, %s, is too long for a socket; set TMPDIR to a shorter one", filepath.Dir(dir))
 	}
 	held, end, err := os.Pipe()
 	if err != nil {
@@ -91,40 +89,13 @@ func start(ctx context.Context, binary Binary, options Options, limit *logLimit)
 		return nil, err
 	}
 	cmd := i.file.Command([]*os.File{held}) // descriptor 3 is the lifeline
-	cmd.Dir = i.dir
-	cmd.Env = environment(i.dir, options.Log)
+	cmd.Dir = dir
+	cmd.Env = environment(dir, options.Log)
 	if options.Environment != nil {
 		cmd.Env = append(cmd.Env, options.Environment(binary.Slug)...)
 	}
 	i.child = newChild(cmd, i.output, options.KillGrace)
-	// What go-plugin has to say is about its own parts; that a process does not
-	// start, or has ended, is told by the supervisor.
-	itsLog := hclog.New(&hclog.LoggerOptions{
-		Name: "go-plugin", Level: hclog.Warn, DisableTime: true,
-		Output: i.output.log.StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
-	})
-	i.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  wire.Handshake,
-		VersionedPlugins: map[int]plugin.PluginSet{wire.Protocol: {wire.PluginName: connector{}}},
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
-			_ = os.Remove(folder) // the socket lies in the private one
-			cmd.Env = append(cmd.Env, spec.Env...)
-			cmd.Env = append(cmd.Env, plugin.EnvUnixSocketDir+"="+i.dir)
-			return i.child, nil
-		},
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: i.dir},
-		SkipHostEnv:      true,
-		AutoMTLS:         true,
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		StartTimeout:     options.StartTimeout + time.Second, // connect gives up first
-		Logger:           itsLog,
-		SyncStdout:       i.output.writer(),
-		SyncStderr:       i.output.writer(),
-		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
-			grpc.WithIdleTimeout(0), // an idle connection would leave READY, which means a crash here
-		},
-	})
+	i.client = i.newClient(cmd, options)
 	conn, err := i.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -139,6 +110,38 @@ func start(ctx context.Context, binary Binary, options Options, limit *logLimit)
 	}
 	go i.watch(conn)
 	return i, nil
+}
+
+// newClient is go-plugin's part of an instance. It is good for one start.
+func (i *instance) newClient(cmd *exec.Cmd, options Options) *plugin.Client {
+	// What go-plugin has to say is about its own parts; that a process does not
+	// start, or has ended, is told by the supervisor.
+	itsLog := hclog.New(&hclog.LoggerOptions{
+		Name: "go-plugin", Level: hclog.Warn, DisableTime: true,
+		Output: i.output.log.StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	})
+	return plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  wire.Handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{wire.Protocol: {wire.PluginName: connector{}}},
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
+			_ = os.Remove(folder) // the socket lies in the private one
+			cmd.Env = append(cmd.Env, spec.Env...)
+			cmd.Env = append(cmd.Env, plugin.EnvUnixSocketDir+"="+i.folder.Path)
+			return i.child, nil
+		},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: i.folder.Path},
+		SkipHostEnv:      true,
+		AutoMTLS:         true,
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		StartTimeout:     options.StartTimeout + time.Second, // connect gives up first
+		Logger:           itsLog,
+		SyncStdout:       i.output.writer(),
+		SyncStderr:       i.output.writer(),
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
+			grpc.WithIdleTimeout(0), // an idle connection would leave READY, which means a crash here
+		},
+	})
 }
 
 // connect waits for go-plugin's start, which cannot be cancelled, no longer
@@ -225,7 +228,7 @@ func (connector) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.
 
 func environment(dir string, log hclog.Logger) []string {
 	env := []string{
-		"PATH=" + safePath, "HOME=" + dir, "TMPDIR=" + dir,
+		"PATH=" + executable.SafePath, "HOME=" + dir, "TMPDIR=" + dir,
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir,
 		wire.LifelineEnv + "=3",
 		"UNICRM_LOG_LEVEL=" + log.GetLevel().String(),
@@ -336,7 +339,5 @@ func (i *instance) kill() {
 		_ = i.lifeline.Close()
 	}
 	i.file.Close()
-	if i.dir != "" {
-		_ = os.RemoveAll(i.dir)
-	}
+	i.folder.Close()
 }

@@ -148,8 +148,8 @@ func inShare(accountID string, percent int) bool {
 // nothing has changed and what served before serves on.
 //
 // Further versions are only registered; those that have not changed keep their
-// process, but a restart gives failing ones a new budget. The version that was
-// active before keeps no process unless it is the canary now.
+// process, but a restart gives failing ones a new budget. The versions that
+// were active or the canary before keep no process unless they are again.
 func (s *Supervisor) Apply(ctx context.Context, plan Plan, restart bool) error {
 	if err := plan.check(); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (s *Supervisor) Apply(ctx context.Context, plan Plan, restart bool) error {
 		switch {
 		case canary != nil && b.Version == plan.CanaryVersion:
 			u = canary
-		case u == nil || u == before[0] || (restart && u.failing()):
+		case u == nil || u == before[0] || u == oldCanary || (restart && u.failing()):
 			u = s.newUnit(b)
 		}
 		others[b.Version] = u

@@ -182,6 +182,16 @@ func cleanBut(text, kept string) string {
 	}, text)
 }
 
+// sentence makes what a plugin has said fit to stand in an error: on one line
+// and not too long.
+func sentence(text string) string {
+	const most = 8 << 10 // bytes; room for a reason and the last words
+	if len(text) > most {
+		text = text[:most] + cutMark
+	}
+	return clean(strings.ToValidUTF8(text, ""))
+}
+
 // logLimits are the limits of all plugins. A plugin has one for all its
 // versions and processes: one that dies and is started over and over must not
 // get a new allowance each time.

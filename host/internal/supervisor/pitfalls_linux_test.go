@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/unified"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk/errs"
@@ -108,6 +109,14 @@ func TestClosingEndsAFrozenProcess(t *testing.T) {
 	assert.False(t, alive(pid))
 }
 
+func TestAPluginThatDoesNotEndIsKilled(t *testing.T) {
+	b := newBed(t)
+	s := b.supervise(b.bare("1.0.0", "deaf"), Options{KillGrace: 100 * time.Millisecond})
+	pid := mustFetch(t, s, "self").PID
+	b.close(s)
+	assert.False(t, alive(pid))
+}
+
 func stateOfTestPlugin(t testing.TB, s *Supervisor) Status {
 	t.Helper()
 	st, ok := s.Status("testplugin")
@@ -117,7 +126,7 @@ func stateOfTestPlugin(t testing.TB, s *Supervisor) Status {
 
 func TestCallsInFlightEndOnTheProcessThatIsReplaced(t *testing.T) {
 	b := newBed(t)
-	s := b.supervise(b.binary("1.0.0"), Options{})
+	s := b.supervise(b.binary("1.0.0"), Options{KillGrace: time.Millisecond, DrainTimeout: longest})
 	old := mustFetch(t, s, "self").PID
 	outcome := make(chan self, 1)
 	go func() { outcome <- mustFetch(t, s, "slow-1") }()
@@ -216,6 +225,7 @@ func TestANewVersionThatIsNotWellLeavesTheOldOneServing(t *testing.T) {
 		err := s.Apply(t.Context(), Plan{Active: binary}, false)
 		if assert.ErrorContains(t, err, says) {
 			assert.NotContains(t, err.Error(), "\n", "one sentence")
+			assert.Less(t, len(err.Error()), 10_000)
 			assert.Contains(t, err.Error(), "testplugin "+binary.Version+" does not start: ")
 		}
 		assert.Equal(t, pid, mustFetch(t, s, "self").PID, says)
@@ -308,7 +318,9 @@ func TestTheEndOfAPanicIsToldFromItsBeginning(t *testing.T) {
 
 func TestAConnectionThatBreaksCountsAsACrash(t *testing.T) {
 	b := newBed(t)
-	s := b.supervise(b.bare("1.0.0"), Options{})
+	s := b.supervise(b.bare("1.0.0"), Options{HealthInterval: time.Hour})
+	kill(t, mustFetch(t, s, "self").PID, syscall.SIGKILL)
+	b.eventually("the host to see it without a call", func() bool { return stateOfTestPlugin(t, s).State == Backoff })
 	pid := mustFetch(t, s, "self").PID
 	go func() { _, _ = fetch(t.Context(), s, "hang") }() // dies with it; read again on the next, and cut there
 	_, err := fetch(t.Context(), s, "tear")
@@ -347,6 +359,13 @@ func TestAPluginSeesNothingOfItsHost(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+	held, end, err := os.Pipe()
+	require.NoError(t, err)
+	defer func(was *os.File) {
+		os.Stdin = was
+		_, _ = held.Close(), end.Close()
+	}(os.Stdin)
+	os.Stdin = held
 	s := b.supervise(b.binary("1.0.0"), Options{Environment: func(slug string) []string {
 		return []string{"GOMEMLIMIT=64MiB", "GOMAXPROCS=1", "OF_SLUG=" + slug}
 	}})
@@ -361,7 +380,7 @@ func TestAPluginSeesNothingOfItsHost(t *testing.T) {
 	assert.Equal(t, "testplugin", env["OF_SLUG"])
 	assert.Equal(t, "http://proxy.test:1", env["HTTPS_PROXY"])
 	assert.Equal(t, "Europe/Vienna", env["TZ"])
-	assert.Equal(t, safePath, env["PATH"])
+	assert.Equal(t, executable.SafePath, env["PATH"])
 	for _, own := range []string{"HOME", "TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"} {
 		assert.Equal(t, me.Folder, env[own], own)
 	}

@@ -351,7 +351,7 @@ func explain(ctx context.Context, err error, writes bool, slug string) error {
 		}
 		return errs.New(errs.PluginBug, "the answer of the provider plugin %s is too large; ask for fewer records at once", slug)
 	}
-	return errs.New(errs.PluginBug, "the provider plugin %s failed: %s", slug, status.Convert(err).Message())
+	return errs.New(errs.PluginBug, "the provider plugin %s failed: %s", slug, sentence(status.Convert(err).Message()))
 }
 
 // Forgive takes a plugin's versions out of backoff and quarantine.

@@ -311,14 +311,14 @@ func TestDrainingLetsCallsEndAndCutsThemAtItsDeadline(t *testing.T) {
 	w := &world{hold: 10 * time.Second}
 	inWorld(t, w, Options{DrainTimeout: 20 * time.Second}, func(t *testing.T, s *Supervisor) {
 		outcome := make(chan error, 1)
-		call := func() {
-			_, err := get(t.Context(), s, "a")
+		go func() {
+			version, err := get(t.Context(), s, "a")
+			assert.Equal(t, "1.0.0", version, "it ended on the old process")
 			outcome <- err
-		}
-		go call()
+		}()
 		time.Sleep(time.Second)
 		require.NoError(t, s.Apply(t.Context(), only("1.0.1"), false))
-		assert.NoError(t, <-outcome, "it ended on the old process")
+		assert.NoError(t, <-outcome)
 
 		w.last().hold = time.Hour
 		go func() {

@@ -113,7 +113,7 @@ func (u *unit) prove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, u.options.HealthTimeout)
 	defer cancel()
 	if err := p.checkHealth(ctx); err != nil { // it may have frozen since it was started
-		return fmt.Errorf("%s %s: health: %w", u.binary.Slug, u.binary.Version, err)
+		return fmt.Errorf("%s %s: health: %s", u.binary.Slug, u.binary.Version, sentence(err.Error()))
 	}
 	return nil
 }
@@ -207,8 +207,9 @@ func (u *unit) start(ctx context.Context) {
 		return // nobody wants it any more
 	}
 	if err != nil {
-		u.machine.failed(time.Now(), err.Error())
-		u.log.Error("plugin does not start", "state", u.machine.state, "error", err)
+		reason := sentence(err.Error())
+		u.machine.failed(time.Now(), reason)
+		u.log.Error("plugin does not start", "state", u.machine.state, "error", reason)
 		return
 	}
 	if !u.machine.started(time.Now()) {

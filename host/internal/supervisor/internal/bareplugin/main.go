@@ -48,8 +48,18 @@ func main() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{major: {wire.PluginName: &provider{}}},
-		GRPCServer:       func(options []grpc.ServerOption) *grpc.Server { return grpc.NewServer(options...) },
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(options, grpc.UnaryInterceptor(intercept))...)
+		},
 	})
+}
+
+// intercept can make it deaf to go-plugin's own way of ending a process.
+func intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if has("deaf") && strings.HasSuffix(info.FullMethod, "GRPCController/Shutdown") {
+		select {}
+	}
+	return handler(ctx, request)
 }
 
 type provider struct {
@@ -82,7 +92,7 @@ func (p *provider) Configure(context.Context, *providerv1.ConfigureRequest) (*pr
 func (p *provider) CheckHealth(ctx context.Context, _ *providerv1.CheckHealthRequest) (*providerv1.CheckHealthResponse, error) {
 	switch {
 	case has("unhealthy"):
-		return nil, status.Error(codes.Internal, "the disk is full")
+		return nil, status.Error(codes.Internal, "the disk is full\n"+strings.Repeat("!", 1<<20))
 	case has("crash-on-health"):
 		os.Exit(4)
 	case has("hang-on-health"):
