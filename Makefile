@@ -6,7 +6,7 @@ PROTO_TOOL := go tool -modfile=../.tools/go.mod
 LDFLAGS := -s -w
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check generate breaking-baseline clean $(addprefix plugin-,$(PLUGINS)) host
+.PHONY: help build run test figures check generate breaking-baseline clean $(addprefix plugin-,$(PLUGINS)) host
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ run: build ## build everything and run the sandbox
 
 test: build ## run all tests, with the race detector
 	go test -race -parallel 6 -timeout 20m ./...
+
+figures: build ## run the counting tests at full size (minutes): swaps, kills, starts, memory
+	UNICRM_LONG=1 go test -count=1 -v -timeout 40m -run 'Thousand|Swaps|Killed|NotUsed|Idle' ./host ./host/internal/supervisor
 
 generate: ## write anew what is generated from the .proto files
 	cd proto && $(PROTO_TOOL) buf generate

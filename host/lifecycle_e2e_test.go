@@ -520,9 +520,9 @@ func TestABinaryThatIsNotWhatTheLockSaysDoesNotStart(t *testing.T) {
 	body := requireError(t, c.contacts(http.MethodGet, "zendesksell", "400001", ""), 503, "plugin_unavailable")
 	assert.Regexp(t, `has the SHA-256 [0-9a-f]{64}, but the lock says [0-9a-f]{64}`, body["message"])
 
-	host := run(t, p.dataDir, "serve", "--listen", "127.0.0.1:0", "--plugin-dir", filepath.Join(p.dataDir, "plugins"))
+	host := run(t, p.dataDir, "serve", "--listen", "127.0.0.1:0", "--plugin-dir", filepath.Join(p.dataDir, "plugins"), "--start-plugins", "all")
 	host.url(t)
-	assert.Contains(t, host.log.String(), "but the lock says")
+	assert.Contains(t, host.log.String(), "but the lock says", "with the plugins started at once it is told at once")
 
 	require.NoError(t, os.WriteFile(matches[0], good, 0o700))
 	p.waitFor(t, "the plugin", func() bool { return c.contacts(http.MethodGet, "zendesksell", "400001", "").status == 200 })
