@@ -189,8 +189,15 @@ func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckC
 	if s.provider.CheckConnection == nil {
 		return nil, errs.New(errs.Unsupported, "%s offers no way to check a connection", s.provider.DisplayName)
 	}
-	if err := s.provider.CheckConnection(ctx, s.call(ctx, request.GetCall())); err != nil {
+	call := s.call(ctx, request.GetCall())
+	if err := s.provider.CheckConnection(ctx, call); err != nil {
 		return nil, notARecord(err)
+	}
+	// A proxy's or a sign-in page's 200 says nothing of the credentials.
+	if call.client != nil {
+		if r := call.client.MainResponse(); r != nil && !r.Empty() && !json.Valid(r.Body) {
+			return nil, r.Error(errs.UnexpectedVendorAnswer, "%s answered %d with something that is not JSON, so whether the credentials work is not known", s.provider.DisplayName, r.Status)
+		}
 	}
 	return &providerv1.CheckConnectionResponse{}, nil
 }

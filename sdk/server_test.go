@@ -857,6 +857,15 @@ func TestNotFoundWithoutARecordIsARefusal(t *testing.T) {
 	assert.Equal(t, "record_not_found", reasonOf(t, err))
 }
 
+func TestASignInPageDoesNotMeanThatCredentialsWork(t *testing.T) {
+	base := vendor(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<html><body>Please sign in</body></html>")
+	})
+	_, err := serve(t, acme()).provider.CheckConnection(within(t, 20*time.Second), &providerv1.CheckConnectionRequest{Call: accountAt(base)})
+	assert.Equal(t, "unexpected_vendor_answer", reasonOf(t, err))
+}
+
 func TestARecordIsHeldToWhatTheProtocolPromises(t *testing.T) {
 	for name, c := range map[string]struct {
 		record crm.Contact
