@@ -20,6 +20,9 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
+// resources is the protocol's package of resources.
+const resources = "unicrm.crm.v1"
+
 // callTime is what a call has when nothing else is being tried.
 const callTime = 20 * time.Second
 
@@ -32,7 +35,7 @@ type method struct {
 	input, output protoreflect.MessageType
 	// advertised is what the manifest says of it; nil when it says nothing.
 	advertised *providerv1.MethodCapabilities
-	resources  *providerv1.ResourceCapabilities // nil when the resource is not there
+	of         *providerv1.ResourceCapabilities // nil when the resource is not there
 	ids        *regexp.Regexp                   // nil when the pattern is none
 }
 
@@ -70,7 +73,7 @@ func (m *method) takesID() bool {
 // manifest says of each.
 func methodsOf(manifest *providerv1.HandshakeResponse) []*method {
 	var all []*method
-	protoregistry.GlobalFiles.RangeFilesByPackage(crmv1.File_unicrm_crm_v1_contacts_proto.Package(), func(file protoreflect.FileDescriptor) bool {
+	protoregistry.GlobalFiles.RangeFilesByPackage(resources, func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			service := file.Services().Get(i)
 			resource, _ := proto.GetExtension(service.Options(), crmv1.E_Serves).(string)
@@ -84,7 +87,7 @@ func methodsOf(manifest *providerv1.HandshakeResponse) []*method {
 					if r.GetResource() != resource {
 						continue
 					}
-					m.resources = r
+					m.of = r
 					m.ids, _ = patternOf(r.GetRecordIdPattern())
 					for _, capabilities := range r.GetMethods() {
 						if capabilities.GetMethod() == m.kind {
@@ -395,6 +398,7 @@ func (s *suite) deletable(m *method) string {
 	defer s.mu.Unlock()
 	stock := s.stocks[m.resource]
 	if stock == nil || len(stock.deletable) == 0 {
+		s.ranOut = s.ranOut || stock != nil && stock.plenty
 		return ""
 	}
 	id := stock.deletable[0]

@@ -34,7 +34,8 @@ type Options struct {
 	// Binary is the path of the plugin's binary or script. Its name must be
 	// unicrm-provider-<slug>.
 	Binary string
-	// TimeScale multiplies every limit of time, for slow machines; 1 when zero.
+	// TimeScale multiplies every limit of time, for slow machines, and up to
+	// threefold the deadlines of calls that are to run out of time; 1 when zero.
 	TimeScale float64
 	// Calls is how many calls the checks of growth make; 1000 when zero.
 	Calls int
@@ -299,6 +300,9 @@ func (x *trial) run() {
 		return
 	}
 	x.check.run(x)
+	if x.check.needs >= needsVendor && x.vendor.over() {
+		x.problem("the emulator ended by itself: %s", x.vendor.said())
+	}
 	if p.over() {
 		x.problem("the plugin's process ended by itself: %s", p.lastWords())
 	}

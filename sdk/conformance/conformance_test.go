@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -118,6 +121,7 @@ var mistakes = []struct {
 	{"never-ends", `^process/`, "process/shutdown"},
 	{"drops-calls-at-its-end", `^process/`, "process/shutdown"},
 	{"prints-in-calls", `^(process|methods)/`, "process/stray-prints"},
+	{"misspells-its-credentials", `^(manifest|emulator|methods)/`, "emulator/start"},
 	{"forgets-no-calls", `^(emulator|methods)/`, "emulator/control"},
 	{"creates-unasked", `^methods/`, "methods/unadvertised"},
 	{"believes-every-key", `^methods/`, "methods/connection"},
@@ -261,19 +265,54 @@ func TestWhatCannotBeTested(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRunEndsAndLeavesNothing(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var log cancelling
-	log.cancel = cancel
-	_, err := Test(ctx, Options{Binary: provider(t, "good"), TimeScale: scale, Log: &log, Only: "^(manifest|methods|faults)/"})
-	require.ErrorIs(t, err, context.Canceled)
+func TestARunLeavesNothingBehind(t *testing.T) {
+	for name, interrupt := range map[string]bool{"at its end": false, "when it is interrupted": true} {
+		t.Run(name, func(t *testing.T) {
+			binary := provider(t, "good")
+			temporary, err := os.MkdirTemp("", "c-") // short, for it will hold sockets
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = os.RemoveAll(temporary) })
+			t.Setenv("TMPDIR", temporary)
+			goroutines := runtime.NumGoroutine()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o := Options{Binary: binary, TimeScale: scale, Only: "^(manifest|process|methods|load)/"}
+			if interrupt {
+				o.Log = cancelling(cancel)
+			}
+			_, err = Test(ctx, o)
+			if interrupt {
+				require.ErrorIs(t, err, context.Canceled)
+			} else {
+				require.NoError(t, err)
+			}
+			for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond) // connections take a moment to close
+			}
+			assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "goroutines")
+			left, err := os.ReadDir(temporary)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+			for _, path := range commandLines(t) {
+				line, _ := os.ReadFile(path) // the process may be gone by now
+				assert.NotContains(t, string(line), binary)
+			}
+		})
+	}
 }
 
-// cancelling cancels after the first line.
-type cancelling struct{ cancel func() }
+func commandLines(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	return paths
+}
 
-func (c *cancelling) Write(p []byte) (int, error) {
-	c.cancel()
+// cancelling is a log that cancels with its first line.
+type cancelling func()
+
+func (c cancelling) Write(p []byte) (int, error) {
+	c()
 	return len(p), nil
 }
 
@@ -295,18 +334,48 @@ func TestTheReportCanBeReadByPrograms(t *testing.T) {
 	assert.NotEmpty(t, check["advice"])
 }
 
+var update = flag.Bool("update", false, "write the tables of README.md")
+
+var tableForm = regexp.MustCompile(`(?s)(<!-- checks ([a-z ]+) -->\n).*?(<!-- end -->)`)
+
 func TestTheREADMETellsOfEveryCheck(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	told := regexp.MustCompile(`(?m)^\| \x60([a-z]+/[a-z0-9-]+)\x60 \|`).FindAllStringSubmatch(string(readme), -1)
-	var names []string
-	for _, match := range told {
-		names = append(names, match[1])
+	told := 0
+	want := tableForm.ReplaceAllStringFunc(string(readme), func(part string) string {
+		match := tableForm.FindStringSubmatch(part)
+		table, rows := tableOf(strings.Fields(match[2])...)
+		told += rows
+		return match[1] + table + match[3]
+	})
+	if *update {
+		require.NoError(t, os.WriteFile("README.md", []byte(want), 0o644))
+		readme = []byte(want)
+	}
+	if want != string(readme) {
+		t.Error("the tables of README.md are not those of the checks; go test -run README -update writes them")
+	}
+	assert.Equal(t, len(Checks()), told, "checks with a table in the README")
+}
+
+// tableOf writes the checks of some themes as a table.
+func tableOf(themes ...string) (table string, rows int) {
+	table = "| check | what it demands | when it fails |\n|---|---|---|\n"
+	if slices.Contains(themes, "faults") {
+		table = "| check | the vendor | a read | CheckConnection | a write | when it fails |\n|---|---|---|---|---|---|\n"
+		outcomes := func(text string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(text, anyVendorReason, "vendor_*"), " ", ", ")
+		}
+		for _, f := range faults {
+			table += fmt.Sprintf("| `faults/%s` | %s | %s | %s | %s | %s |\n", f.name, f.title, outcomes(f.reads), outcomes(f.connection), outcomes(f.writes), f.advice)
+		}
+		return table, len(faults)
 	}
 	for _, c := range Checks() {
-		assert.Contains(t, names, c.Name)
-		assert.Contains(t, string(readme), c.Advice, c.Name)
+		if theme, _, _ := strings.Cut(c.Name, "/"); slices.Contains(themes, theme) {
+			table += fmt.Sprintf("| `%s` | %s | %s |\n", c.Name, c.Title, strings.ReplaceAll(c.Advice, "|", `\|`))
+			rows++
+		}
 	}
-	slices.Sort(names)
-	assert.Len(t, slices.Compact(names), len(Checks()), "the README tells of checks that there are not")
+	return table, rows
 }

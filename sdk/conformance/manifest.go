@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
@@ -90,8 +92,8 @@ func manifestContents(x *trial) {
 	if !slugForm.MatchString(m.GetSlug()) {
 		x.problem("slug: %q is not lower-case letters, digits and hyphens", m.GetSlug())
 	}
-	if m.GetSlug() != x.slug() {
-		x.problem("slug: it is %q, but the file is called %s%s", m.GetSlug(), wire.BinaryPrefix, x.slug())
+	if filepath.Base(x.o.Binary) != wire.BinaryPrefix+m.GetSlug() {
+		x.problem("slug: it is %q, so the file must be called %s%s and not %s", m.GetSlug(), wire.BinaryPrefix, m.GetSlug(), filepath.Base(x.o.Binary))
 	}
 	if strings.TrimSpace(m.GetDisplayName()) == "" {
 		x.problem("display_name: it is empty")
@@ -215,13 +217,16 @@ func contains(all []string, one string) bool {
 
 // recordOf finds the message of a resource's records, nil when there is none.
 func recordOf(resource string) protoreflect.MessageDescriptor {
-	messages := crmv1.File_unicrm_crm_v1_contacts_proto.Messages()
-	for i := range messages.Len() {
-		if name, _ := proto.GetExtension(messages.Get(i).Options(), crmv1.E_Resource).(string); name == resource {
-			return messages.Get(i)
+	var found protoreflect.MessageDescriptor
+	protoregistry.GlobalFiles.RangeFilesByPackage(resources, func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Messages().Len() {
+			if name, _ := proto.GetExtension(file.Messages().Get(i).Options(), crmv1.E_Resource).(string); name == resource {
+				found = file.Messages().Get(i)
+			}
 		}
-	}
-	return nil
+		return found == nil
+	})
+	return found
 }
 
 // hasPath tells whether a dotted path leads to a field of the message.
@@ -270,14 +275,9 @@ func withoutHost(x *trial) {
 		x.problem("it did not start: %v", err)
 		return
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	var err error
-	select {
-	case err = <-ended:
-	case <-time.After(x.limit(endTime)):
-		_ = cmd.Process.Kill()
-		<-ended
+	stop := time.AfterFunc(x.limit(endTime), func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !stop.Stop() {
 		x.problem("it did not end within %s", x.limit(endTime))
 		return
 	}

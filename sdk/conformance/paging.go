@@ -230,8 +230,11 @@ func pageAdditions(x *trial) {
 			x.problem("%v", err)
 			return
 		}
-		_, _, lasts := x.changing(m, 10, func([]string) { _ = x.vendor.reset(x.ctx) })
-		if !lasts {
+		account := x.account(x.vendor.emulator)
+		page := x.do(call{method: m, account: account, size: 10})
+		_ = x.vendor.reset(x.ctx)
+		if !x.do(call{method: m, account: account, size: 10, token: page.next}).ok() {
+			x.skip("the emulator's page tokens do not outlive a reset, by which the suite brings records back")
 			continue
 		}
 		// A reset brings back what was deleted before the first page: to the one

@@ -30,6 +30,8 @@ const (
 	// endTime is how long a process may take to end by itself once it was told
 	// to, before a host kills its process group.
 	endTime = 2 * time.Second
+	// maxSocketPath is what a Unix socket's address holds on the strictest system.
+	maxSocketPath = 100
 	// maxKept is how much of a process's output is kept, in bytes.
 	maxKept = 64 << 20
 )
@@ -79,6 +81,9 @@ func (s *suite) launch(ctx context.Context, level string) (_ *process, err error
 	if p.dir, err = os.MkdirTemp("", "ucrm-"); err != nil {
 		return p, fmt.Errorf("make a folder for its socket: %w", err)
 	}
+	if len(p.dir)+len("/plugin1234567890") > maxSocketPath {
+		return p, fmt.Errorf("the path of temporary files, %s, is too long for a socket; set TMPDIR to a shorter one", filepath.Dir(p.dir))
+	}
 	held, end, err := os.Pipe()
 	if err != nil {
 		return p, fmt.Errorf("make its lifeline: %w", err)
@@ -127,7 +132,9 @@ func (s *suite) launch(ctx context.Context, level string) (_ *process, err error
 	case err = <-connected:
 	case <-ctx.Done():
 		p.killGroup()
-		<-connected
+		err = <-connected
+	}
+	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err != nil {

@@ -93,6 +93,8 @@ func (r *Report) conclude(s *suite, inPart bool) {
 		r.Verdict, r.Unproven = NotProven, s.noVendor
 	case s.undriven() != "":
 		r.Verdict, r.Unproven = NotProven, "this version of the suite cannot try "+s.undriven()
+	case s.ranOut:
+		r.Verdict, r.Unproven = NotProven, "the emulator has too few records that can be deleted"
 	case inPart:
 		r.Verdict, r.Unproven = NotProven, "only a part of the suite was run"
 	default:
@@ -109,6 +111,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, " (SDK %s)", r.SDKVersion)
 	}
 	fmt.Fprintf(&b, "\n%s\n\n", r.Binary)
+	told := ""
 	for _, c := range r.Checks {
 		fmt.Fprintf(&b, "%-8s%-28s %s\n", c.Status, c.Name, c.Title)
 		for _, problem := range c.Problems {
@@ -117,9 +120,10 @@ func (r *Report) WriteText(w io.Writer) error {
 		if c.Status == Failed {
 			fmt.Fprintf(&b, "          what to do: %s\n", c.Advice)
 		}
-		if c.Reason != "" {
+		if c.Reason != told && c.Reason != "" { // one reason may hold for many in a row
 			fmt.Fprintf(&b, "          skipped: %s\n", c.Reason)
 		}
+		told = c.Reason
 	}
 	fmt.Fprintf(&b, "\n%d passed, %d failed, %d skipped in %.1f s\n", r.Passed, r.Failed, r.Skipped, float64(r.Milliseconds)/1000)
 	switch r.Verdict {

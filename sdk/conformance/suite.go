@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk/errs"
-	"github.com/unicrm/unicrm/sdk/wire"
 )
 
 // suite is what the checks of one run share.
@@ -47,6 +45,7 @@ type suite struct {
 	processes []*process        // guarded by mu: all that were started
 	failures  []failure         // guarded by mu: every error that the plugin gave
 	accounts  int               // guarded by mu: how many were made up
+	ranOut    bool              // guarded by mu: of records that can be deleted
 	stocks    map[string]*stock // guarded by mu: records that are known, by resource
 }
 
@@ -60,6 +59,12 @@ type failure struct {
 // limit is a limit of time on this machine.
 func (s *suite) limit(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * s.o.TimeScale)
+}
+
+// deadline is what the suite gives to a call that is to run out of time. On a
+// slow machine it is longer, but not as much as a limit: it is waited for.
+func (s *suite) deadline(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * min(max(s.o.TimeScale, 1), 3))
 }
 
 // open finds out what there is: the manifest and the vendor.
@@ -103,6 +108,7 @@ type stock struct {
 	all       []string // the ids of the seed, in the order of the list
 	lasting   string
 	deletable []string
+	plenty    bool // there was something to delete
 }
 
 // maxStock is how many deletable records are wanted.
@@ -134,7 +140,7 @@ func (s *suite) survey(ctx context.Context, p *process) {
 			}
 		}
 		if len(known.deletable) > 0 {
-			known.lasting, known.deletable = known.deletable[0], known.deletable[1:]
+			known.lasting, known.deletable, known.plenty = known.deletable[0], known.deletable[1:], true
 		}
 		s.stocks[m.resource] = known
 	}
@@ -163,6 +169,8 @@ func (s *suite) lacks(n need) string {
 		return "the manifest could not be read: " + s.describeErr.Error()
 	case n >= needsVendor && s.noVendor != "":
 		return s.noVendor
+	case n >= needsVendor && s.vendor.over():
+		return "the emulator has ended: " + s.vendor.said()
 	}
 	return ""
 }
@@ -214,11 +222,6 @@ func (s *suite) describe(ctx context.Context) ([]byte, error) {
 		return stdout.Bytes(), fmt.Errorf("describe --json: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.Bytes(), nil
-}
-
-// slug is what the file's name says.
-func (s *suite) slug() string {
-	return strings.TrimPrefix(filepath.Base(s.o.Binary), wire.BinaryPrefix)
 }
 
 // credentials are what an account proves itself with.

@@ -189,7 +189,7 @@ func grpcDeadline(x *trial) {
 			}
 		}}
 		x.inTime(m, c, "after its gRPC deadline", func(<-chan struct{}) (context.Context, func() time.Time) {
-			ends := time.Now().Add(brief)
+			ends := time.Now().Add(x.deadline(brief))
 			ctx, cancel := context.WithDeadline(x.ctx, ends)
 			context.AfterFunc(ctx, cancel)
 			return ctx, func() time.Time { return ends }
@@ -209,7 +209,7 @@ func callDeadline(x *trial) {
 			}
 		}
 		x.inTime(m, c, "after the deadline in the call context", func(<-chan struct{}) (context.Context, func() time.Time) {
-			ends = time.Now().Add(brief)
+			ends = time.Now().Add(x.deadline(brief))
 			return x.ctx, func() time.Time { return ends }
 		})
 		d := x.vendor.open(nil)

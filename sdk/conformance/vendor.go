@@ -31,14 +31,17 @@ type vendor struct {
 	context  map[string]any
 	line     string // what it printed first
 
-	cmd   *exec.Cmd
-	http  *http.Client
-	doors doors
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed when the emulator has ended
+	stderr *output
+	http   *http.Client
+	doors  doors
 }
 
 // startVendor runs `emulate`. The problem says why that did not work.
 func (s *suite) startVendor(ctx context.Context) (_ *vendor, problem string) {
-	v := &vendor{http: &http.Client{
+	v := &vendor{ended: make(chan struct{}), stderr: &output{}, http: &http.Client{
+		Timeout:   s.limit(callTime),
 		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // what the vendor says is the plugin's to see
@@ -48,18 +51,19 @@ func (s *suite) startVendor(ctx context.Context) (_ *vendor, problem string) {
 	v.cmd.Env = environment(os.TempDir(), "info")
 	v.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	v.cmd.WaitDelay = endTime
-	stdout, err := v.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err.Error()
-	}
-	errors := &output{}
-	v.cmd.Stderr = errors
+	read, write := io.Pipe()
+	v.cmd.Stdout, v.cmd.Stderr = &firstLine{kept: &output{}, out: write}, v.stderr
 	if err := v.cmd.Start(); err != nil {
 		return nil, "the emulator did not start: " + err.Error()
 	}
+	go func() {
+		_ = v.cmd.Wait()
+		_ = write.Close()
+		close(v.ended)
+	}()
 	first := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		line, _ := bufio.NewReader(read).ReadString('\n')
 		first <- line
 	}()
 	select {
@@ -74,7 +78,7 @@ func (s *suite) startVendor(ctx context.Context) (_ *vendor, problem string) {
 	}
 	if err := json.Unmarshal([]byte(v.line), &told); err != nil || told.URL == "" || told.ControlURL == "" || told.Context == nil {
 		v.close()
-		return nil, fmt.Sprintf(`the first line of "emulate --json" is not {"url", "control_url", "context"} but %q; on standard error: %s`, strings.TrimSpace(v.line), strings.TrimSpace(string(errors.bytes())))
+		return nil, fmt.Sprintf(`the first line of "emulate --json" is not {"url", "control_url", "context"} but %q; on standard error: %s`, strings.TrimSpace(v.line), v.said())
 	}
 	v.emulator, v.control, v.context = strings.TrimSuffix(told.URL, "/"), strings.TrimSuffix(told.ControlURL, "/"), told.Context
 	delete(v.context, "base_url")
@@ -85,8 +89,21 @@ func (v *vendor) close() {
 	v.doors.close()
 	v.http.CloseIdleConnections()
 	_ = syscall.Kill(-v.cmd.Process.Pid, syscall.SIGKILL)
-	_ = v.cmd.Wait()
+	<-v.ended
 }
+
+// over tells whether the emulator has ended.
+func (v *vendor) over() bool {
+	select {
+	case <-v.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// said is what the emulator wrote to standard error.
+func (v *vendor) said() string { return strings.TrimSpace(string(v.stderr.bytes())) }
 
 // controlled makes a request to the control interface and reads the answer.
 func (v *vendor) controlled(ctx context.Context, method, path, body string) (int, []byte, error) {
@@ -149,6 +166,10 @@ type reply struct {
 	header http.Header
 	body   []byte
 }
+
+// nobody is an address at which nobody listens: a door that was closed would
+// leave its port to the next one.
+const nobody = "http://127.0.0.1:1"
 
 // open makes a door. The suite closes those that are still open at its end.
 func (v *vendor) open(answer func(*visit)) *door {

@@ -174,11 +174,13 @@ var pluginReasons = map[errs.Reason]bool{
 }
 
 func errorForm(x *trial) {
+	x.skip("no call failed, so there is no error to look at")
 	x.eachFailure(func(f failure) {
 		a := f.answer
 		if a.ok() {
 			return
 		}
+		x.skip("") // there is one
 		what := fmt.Sprintf("%s, during %s", a.call.method, f.during)
 		if a.detail == nil {
 			switch a.code {

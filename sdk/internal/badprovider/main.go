@@ -108,4 +108,3 @@ func emulate(args []string) {
 	defer stop()
 	<-ctx.Done()
 }
-

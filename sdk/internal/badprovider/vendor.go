@@ -38,7 +38,12 @@ func newVendor(env *emulator.Env) emulator.Instance {
 	return v
 }
 
-func (v *vendor) Context() map[string]any { return map[string]any{"api_key": vendorKey} }
+func (v *vendor) Context() map[string]any {
+	if bad("misspells-its-credentials") {
+		return map[string]any{"apikey": vendorKey}
+	}
+	return map[string]any{"api_key": vendorKey}
+}
 
 func (v *vendor) Reset() {
 	v.mu.Lock()
