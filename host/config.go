@@ -67,7 +67,7 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 			parts = append(parts, fmt.Sprint(part))
 		}
 		return strings.Join(parts, ","), nil
-	case map[string]any:
+	case config: // a mapping within the mapping has its type
 		var parts []string
 		for key, part := range value {
 			parts = append(parts, fmt.Sprintf("%s=%v", key, part))

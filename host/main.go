@@ -78,7 +78,14 @@ func main() {
 	)
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
-	if err := command.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	err = command.Run()
+	serves := command.Command() == "serve" || command.Command() == "sandbox"
+	switch {
+	case err == nil, serves && errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "unicrm: interrupted; what was not finished was put back")
+		os.Exit(130)
+	default:
 		fmt.Fprintf(os.Stderr, "unicrm: %v\n", err)
 		os.Exit(1)
 	}

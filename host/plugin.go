@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/unicrm/unicrm/host/internal/control"
 	"github.com/unicrm/unicrm/host/internal/store"
 	"github.com/unicrm/unicrm/host/internal/supervisor"
+	"github.com/unicrm/unicrm/sdk/errs"
 )
 
 type pluginCommand struct {
@@ -94,27 +96,34 @@ func sameFolder(a, b string) bool {
 	return os.SameFile(left, right)
 }
 
-// reload makes the running hosts read the directory. Nothing is restarted that
-// has not changed, unless restart says so.
-func (s site) reload(ctx context.Context, slug string, restart bool) error {
-	for _, h := range s.hosts {
+// reload makes the running hosts read the directory; those that did come back.
+// Nothing is restarted that has not changed, unless restart says so.
+func reload(ctx context.Context, hosts []control.Host, slug string, restart bool) (followed []control.Host, err error) {
+	for _, h := range hosts {
 		path := "/plugin/reload"
 		if slug != "" {
 			path = "/plugin/" + url.PathEscape(slug) + "/reload"
 		}
-		if err := h.Call(ctx, http.MethodPost, fmt.Sprintf("%s?restart=%t", path, restart), nil, nil); err != nil {
-			return err
+		slow := time.AfterFunc(3*time.Second, func() { fmt.Fprintf(os.Stderr, "waiting for the host at %s\n", h.URL) })
+		err := h.Call(ctx, http.MethodPost, fmt.Sprintf("%s?restart=%t", path, restart), nil, nil)
+		slow.Stop()
+		if err != nil {
+			return followed, err
 		}
+		followed = append(followed, h)
 	}
-	return nil
+	return followed, nil
 }
 
 // change makes a change to the plugin directory and has the running hosts
 // follow. When one of them cannot, everything is put back. do tells which
-// provider it is about.
-func (f pluginFlags) change(ctx context.Context, do func(*catalog.Directory) (slug string, err error)) error {
+// providers it is about.
+func (f pluginFlags) change(ctx context.Context, do func(*catalog.Directory) (slugs []string, err error)) error {
 	s, err := f.site()
 	if err != nil {
+		return err
+	}
+	if err := s.known(f.DataDir); err != nil {
 		return err
 	}
 	d, err := catalog.Change(s.dir)
@@ -122,22 +131,40 @@ func (f pluginFlags) change(ctx context.Context, do func(*catalog.Directory) (sl
 		return err
 	}
 	defer d.Close()
-	slug, err := do(d)
+	slugs, err := do(d)
 	if err != nil {
 		return err
 	}
 	if err := d.Commit(); err != nil {
 		return err
 	}
-	if err := s.reload(ctx, slug, false); err != nil {
-		d.Rollback()
-		// Hosts that followed already go back; one that could not has not moved.
-		if back := s.reload(context.WithoutCancel(ctx), "", false); back != nil {
-			err = errors.Join(err, fmt.Errorf("and going back failed too: %w", back))
+	for _, slug := range slugs {
+		followed, err := reload(ctx, s.hosts, slug, false)
+		if err != nil {
+			d.Rollback()
+			if slug != slugs[0] {
+				followed = s.hosts // they have followed for another plugin
+			}
+			// Hosts that followed go back; one that could not has not moved.
+			if _, back := reload(context.WithoutCancel(ctx), followed, "", false); back != nil {
+				err = errors.Join(err, fmt.Errorf("and going back failed too: %w", back))
+			}
+			return err
 		}
-		return err
 	}
 	d.Done()
+	if len(s.hosts) == 0 {
+		fmt.Fprintf(os.Stderr, "no host runs on %s; only %s was changed\n", f.DataDir, s.dir)
+	}
+	return nil
+}
+
+// known refuses to change a directory behind the back of a host that runs on
+// another data directory than the command was told.
+func (s site) known(dataDir string) error {
+	if len(s.hosts) == 0 && control.InUse(s.dir) {
+		return fmt.Errorf("a host uses %s, but none runs on the data directory %s; name that host's with --data-dir", s.dir, dataDir)
+	}
 	return nil
 }
 
@@ -170,33 +197,87 @@ func (c *pluginList) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var lists []api.PluginList
+	all := hostLists{Hosts: []hostList{}}
 	for _, h := range s.hosts {
-		var list api.PluginList
-		if err := h.Call(ctx, http.MethodGet, "/plugin", nil, &list); err != nil {
+		list := hostList{URL: h.URL, PID: h.PID}
+		if err := h.Call(ctx, http.MethodGet, "/plugin", nil, &list.PluginList); err != nil {
 			return err
 		}
-		lists = append(lists, list)
+		all.Hosts = append(all.Hosts, list)
 	}
-	if len(s.hosts) == 0 {
-		plugins, err := catalog.Open(ctx, s.dir)
-		if err != nil {
-			return err
+	installed, err := catalog.Open(ctx, s.dir)
+	if err != nil && len(all.Hosts) == 0 {
+		return err
+	}
+	switch {
+	case len(all.Hosts) == 0:
+		all.PluginList = api.ShowPlugins(installed, nil)
+	case err != nil:
+		all.Hosts[0].Problems = append(all.Hosts[0].Problems, err.Error())
+	default:
+		for i := range all.Hosts {
+			all.Hosts[i].Problems = append(all.Hosts[i].Problems, disagreements(installed, all.Hosts[i])...)
 		}
-		lists = append(lists, api.ShowPlugins(plugins, nil))
+	}
+	if len(all.Hosts) > 0 {
+		all.PluginList = all.Hosts[0].PluginList
 	}
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(lists[0])
+		return json.NewEncoder(os.Stdout).Encode(all)
 	}
-	for i, list := range lists {
-		if len(lists) > 1 {
-			fmt.Printf("%s (pid %d)\n", s.hosts[i].URL, s.hosts[i].PID)
+	if len(all.Hosts) == 0 {
+		fmt.Printf("no host runs on %s; installed in %s:\n", c.DataDir, s.dir)
+		return printPlugins(all.PluginList)
+	}
+	for _, h := range all.Hosts {
+		if len(all.Hosts) > 1 {
+			fmt.Printf("%s (pid %d)\n", h.URL, h.PID)
 		}
-		if err := printPlugins(list); err != nil {
+		if err := printPlugins(h.PluginList); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hostLists is what plugin list prints as JSON: the plugins of the first host
+// that runs, or of the directory, and those of every host.
+type hostLists struct {
+	api.PluginList
+	Hosts []hostList `json:"hosts"`
+}
+
+type hostList struct {
+	URL string `json:"url"`
+	PID int    `json:"pid"`
+	api.PluginList
+}
+
+// disagreements tell where a host does not do what the lock says: it was not
+// told, or could not.
+func disagreements(installed *catalog.Catalog, h hostList) []string {
+	var problems []string
+	serving := map[string]string{}
+	for _, p := range h.Result {
+		serving[p.Slug] = p.Active
+	}
+	for _, p := range installed.Plugins() {
+		if serving[p.Slug] != p.Version {
+			problems = append(problems, fmt.Sprintf("%s: the lock says %s, but the host at %s serves %s; unicrm plugin reload %s", p.Slug, p.Version, h.URL, orNone(serving[p.Slug]), p.Slug))
+		}
+		delete(serving, p.Slug)
+	}
+	for slug, version := range serving {
+		problems = append(problems, fmt.Sprintf("%s: it is not installed any more, but the host at %s serves %s; unicrm plugin reload", slug, h.URL, version))
+	}
+	return problems
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
 }
 
 func printPlugins(list api.PluginList) error {
@@ -249,25 +330,28 @@ type pluginInstall struct {
 }
 
 func (c *pluginInstall) Run(ctx context.Context) error {
-	for _, source := range c.Source {
-		var installed *catalog.Plugin
-		err := c.change(ctx, func(d *catalog.Directory) (slug string, err error) {
-			installed, err = d.Install(ctx, source, catalog.InstallOptions{Inactive: c.Inactive, Replace: c.Replace, Prove: c.prove})
+	var installed []*catalog.Plugin
+	err := c.change(ctx, func(d *catalog.Directory) (slugs []string, err error) {
+		for _, source := range c.Source { // all of them or none
+			p, err := d.Install(ctx, source, catalog.InstallOptions{Inactive: c.Inactive, Replace: c.Replace, Prove: c.prove})
 			if err != nil {
-				return "", err
+				return nil, err
 			}
-			return installed.Slug, nil
-		})
-		if err != nil {
-			return err
+			installed = append(installed, p)
+			if !slices.Contains(slugs, p.Slug) {
+				slugs = append(slugs, p.Slug)
+			}
 		}
-		err = c.report(map[string]any{"slug": installed.Slug, "version": installed.Version, "sha256": installed.SHA256, "path": installed.Path, "active": !c.Inactive},
-			"installed %s %s, %s", installed.Slug, installed.Version, installed.SHA256)
-		if err != nil {
-			return err
-		}
+		return slugs, nil
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	for _, p := range installed {
+		err = errors.Join(err, c.report(map[string]any{"slug": p.Slug, "version": p.Version, "sha256": p.SHA256, "path": p.Path, "active": !c.Inactive},
+			"installed %s %s, %s", p.Slug, p.Version, p.SHA256))
+	}
+	return err
 }
 
 // prove starts a plugin as a host does, up to its first health check, and ends it.
@@ -327,10 +411,13 @@ func (c *pluginReload) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.known(c.DataDir); err != nil {
+		return err
+	}
 	if len(s.hosts) == 0 {
 		return c.report(map[string]any{"hosts": 0}, "no host runs on %s; one that starts reads the plugin directory anew", c.DataDir)
 	}
-	if err := s.reload(ctx, c.Slug, true); err != nil {
+	if _, err := reload(ctx, s.hosts, c.Slug, true); err != nil {
 		return err
 	}
 	return c.report(map[string]any{"hosts": len(s.hosts)}, "reloaded")
@@ -343,9 +430,9 @@ type pluginRollback struct {
 
 func (c *pluginRollback) Run(ctx context.Context) error {
 	var back string
-	err := c.change(ctx, func(d *catalog.Directory) (slug string, err error) {
+	err := c.change(ctx, func(d *catalog.Directory) (slugs []string, err error) {
 		back, err = d.GoBack(c.Slug)
-		return c.Slug, err
+		return []string{c.Slug}, err
 	})
 	if err != nil {
 		return err
@@ -360,11 +447,14 @@ type pluginCanary struct {
 }
 
 func (c *pluginCanary) Run(ctx context.Context) error {
-	err := c.change(ctx, func(d *catalog.Directory) (string, error) {
-		return c.Plugin.Slug, d.Canary(c.Plugin.Slug, c.Plugin.Version, c.Percent)
+	err := c.change(ctx, func(d *catalog.Directory) ([]string, error) {
+		return []string{c.Plugin.Slug}, d.Canary(c.Plugin.Slug, c.Plugin.Version, c.Percent)
 	})
 	if err != nil {
 		return err
+	}
+	if c.Percent == 0 {
+		return c.report(map[string]any{"slug": c.Plugin.Slug, "version": c.Plugin.Version, "percent": 0}, "the canary of %s %s has ended", c.Plugin.Slug, c.Plugin.Version)
 	}
 	return c.report(map[string]any{"slug": c.Plugin.Slug, "version": c.Plugin.Version, "percent": c.Percent},
 		"%s %s serves %d%% of the accounts that are not pinned", c.Plugin.Slug, c.Plugin.Version, c.Percent)
@@ -415,6 +505,10 @@ func (f pluginFlags) pin(ctx context.Context, account string, to versionArgument
 			return err
 		}
 		_, err = accounts.New(kept, plugins, nil, false).Pin(ctx, account, to.Slug, to.Version)
+		var e *errs.Error
+		if errors.As(err, &e) {
+			return errors.New(e.Message)
+		}
 		return err
 	})
 }
@@ -434,13 +528,21 @@ type pluginRemove struct {
 }
 
 func (c *pluginRemove) Run(ctx context.Context) error {
-	slug, version, _ := strings.Cut(c.Plugin, "@")
-	if !c.Force {
-		if err := c.refuseUsed(ctx, slug, version); err != nil {
-			return err
-		}
+	slug, version, named := strings.Cut(c.Plugin, "@")
+	if slug == "" || (named && version == "") {
+		return fmt.Errorf("%.60q is neither a slug, as wix, nor a slug and a version, as wix@0.1.0", c.Plugin)
 	}
-	err := c.change(ctx, func(d *catalog.Directory) (string, error) { return slug, d.Remove(slug, version) })
+	err := c.change(ctx, func(d *catalog.Directory) ([]string, error) {
+		if err := d.Has(slug, version); err != nil {
+			return nil, err
+		}
+		if !c.Force {
+			if err := c.refuseUsed(ctx, slug, version); err != nil {
+				return nil, err
+			}
+		}
+		return []string{slug}, d.Remove(slug, version)
+	})
 	if err != nil {
 		return err
 	}
@@ -450,7 +552,7 @@ func (c *pluginRemove) Run(ctx context.Context) error {
 // refuseUsed keeps accounts from losing their provider by mistake.
 func (c *pluginRemove) refuseUsed(ctx context.Context, slug, version string) error {
 	if _, err := os.Stat(storePath(c.DataDir)); err != nil {
-		return nil //nolint:nilerr // without a store there are no accounts
+		return fmt.Errorf("%s holds no store, so whether accounts use %s is not known; name the host's folder with --data-dir, or say --force", c.DataDir, c.Plugin)
 	}
 	return c.withStore(ctx, func(kept *store.Store) error {
 		all, pinned, err := kept.CountAccounts(ctx, slug, version)
@@ -458,9 +560,9 @@ func (c *pluginRemove) refuseUsed(ctx context.Context, slug, version string) err
 		case err != nil:
 			return err
 		case version == "" && all > 0:
-			return fmt.Errorf("%d accounts use %s; delete them first, or say --force", all, slug)
+			return fmt.Errorf("accounts that use %s: %d; delete them first, or say --force", slug, all)
 		case version != "" && pinned > 0:
-			return fmt.Errorf("%d accounts are pinned to %s; unpin them first, or say --force", pinned, c.Plugin)
+			return fmt.Errorf("accounts that are pinned to %s: %d; unpin them first, or say --force", c.Plugin, pinned)
 		}
 		return nil
 	})

@@ -178,7 +178,7 @@ func TestPluginCommandsOnARunningHost(t *testing.T) {
 	assert.Contains(t, p.running(t, "planhat"), "7.0.0")
 	assert.Equal(t, "7.0.0", c.send(http.MethodGet, "/integrated-account/"+account, "").json(t)["plugin_version"])
 	_, err := unicrm(t, append([]string{"plugin", "remove", "planhat@7.0.0"}, inDir...)...)
-	require.ErrorContains(t, err, "1 accounts are pinned")
+	require.ErrorContains(t, err, "accounts that are pinned to planhat@7.0.0: 1")
 	do("unpin", account)
 	assert.Nil(t, c.send(http.MethodGet, "/integrated-account/"+account, "").json(t)["plugin_version"])
 
@@ -200,7 +200,7 @@ func TestPluginCommandsOnARunningHost(t *testing.T) {
 	do("remove", "planhat@7.0.0")
 	assert.NoDirExists(t, filepath.Join(p.dataDir, "plugins", "planhat", "7.0.0"))
 	_, err = unicrm(t, append([]string{"plugin", "remove", "planhat"}, inDir...)...)
-	require.ErrorContains(t, err, "1 accounts use planhat")
+	require.ErrorContains(t, err, "accounts that use planhat: 1")
 	do("remove", "planhat", "--force")
 	requireError(t, c.contacts(http.MethodGet, "planhat", "", ""), 503, "plugin_unavailable")
 	requireError(t, c.send(http.MethodGet, "/integration/planhat", ""), 404, "route_not_found")
@@ -265,7 +265,7 @@ func TestThePluginRoutesNeedAnOperatorsToken(t *testing.T) {
 	var list pluginList
 	require.NoError(t, json.Unmarshal(operator.send(http.MethodGet, "/plugin", "").body, &list))
 	assert.Equal(t, pid, list.Result[0].Versions[0].PID)
-	assert.Equal(t, 200, operator.send(http.MethodPost, "/plugin/reload", "").status)
+	assert.Equal(t, 200, operator.send(http.MethodPost, "/plugin/reload?restart=false", "").status)
 	assert.Equal(t, pid, p.plugin(t, "planhat"), "nothing has changed")
 	reloaded := operator.send(http.MethodPost, "/plugin/planhat/reload", "")
 	require.Equal(t, 200, reloaded.status, "%s", reloaded)
@@ -638,6 +638,103 @@ func TestAnIdlePluginIsSmall(t *testing.T) {
 		t.Logf("%s: %d KiB of its own, %d KiB with the sealed copy of its binary", slug, own, memory(t, pid, "Private_"))
 		assert.Less(t, own, 10<<10, slug)
 	}
+}
+
+func TestAMistypedCommandChangesNothing(t *testing.T) {
+	p, c := sandbox(t, "--providers", "planhat")
+	plugins := filepath.Join(p.dataDir, "plugins")
+	before := must(os.ReadFile(filepath.Join(plugins, "unicrm.lock")))
+	elsewhere := shortDir(t)
+	for _, args := range [][]string{
+		{"remove", "planhat", "--plugin-dir", plugins, "--data-dir", elsewhere},
+		{"install", release(t, "planhat", "7.0.0"), "--plugin-dir", plugins, "--data-dir", elsewhere},
+		{"reload", "--plugin-dir", plugins, "--data-dir", elsewhere},
+	} {
+		_, err := unicrm(t, append([]string{"plugin"}, args...)...)
+		require.ErrorContains(t, err, "name that host's with --data-dir", args[0])
+	}
+	for what, sentence := range map[string]string{"planhat@": "neither a slug", "@0.1.0": "neither a slug", "planhat@9.9.9": "not installed", "nothing": "not installed"} {
+		_, err := unicrm(t, "plugin", "remove", what, "--force", "--data-dir", p.dataDir)
+		require.ErrorContains(t, err, sentence, what)
+	}
+	// Of two plugins one is bad: neither is installed.
+	bad := filepath.Join(t.TempDir(), "unicrm-provider-wix")
+	require.NoError(t, os.WriteFile(bad, []byte("hello"), 0o755))
+	_, err := unicrm(t, "plugin", "install", release(t, "planhat", "7.0.0"), bad, "--data-dir", p.dataDir)
+	require.ErrorContains(t, err, "is a text file")
+	assert.Equal(t, string(before), string(must(os.ReadFile(filepath.Join(plugins, "unicrm.lock")))))
+	assert.NoDirExists(t, filepath.Join(plugins, "planhat", "7.0.0"))
+	assert.Equal(t, 200, c.contacts(http.MethodGet, "planhat", "", "limit=1").status)
+}
+
+func TestADisagreementOfLockAndHostIsTold(t *testing.T) {
+	p, c := sandbox(t, "--providers", "planhat")
+	lock := filepath.Join(p.dataDir, "plugins", "unicrm.lock")
+	before := must(os.ReadFile(lock))
+	mustUnicrm(t, "plugin", "install", release(t, "planhat", "7.0.0"), "--data-dir", p.dataDir)
+	assert.Empty(t, p.plugins(t).Problems)
+	require.NoError(t, os.WriteFile(lock, before, 0o644)) // as a command that was killed leaves it
+	assert.Contains(t, strings.Join(p.plugins(t).Problems, "\n"), "serves 7.0.0; unicrm plugin reload planhat")
+	mustUnicrm(t, "plugin", "reload", "planhat", "--data-dir", p.dataDir)
+	assert.NotEqual(t, "7.0.0", c.version("planhat"))
+}
+
+func TestAnInterruptedCommandSaysSo(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "plugins")
+	slow := filepath.Join(t.TempDir(), "unicrm-provider-slow")
+	began := filepath.Join(t.TempDir(), "began")
+	require.NoError(t, os.WriteFile(slow, []byte("#!/bin/sh\ntouch "+began+"\nsleep 600\n"), 0o755))
+	cmd := exec.Command(binary(t), "plugin", "install", slow, "--plugin-dir", dir, "--data-dir", shortDir(t))
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	require.NoError(t, cmd.Start())
+	for range 400 {
+		if _, err := os.Stat(began); err == nil {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	err := cmd.Wait()
+	require.Error(t, err)
+	assert.Equal(t, 130, cmd.ProcessState.ExitCode(), said.String())
+	assert.Contains(t, said.String(), "interrupted")
+	assert.NoFileExists(t, filepath.Join(dir, "unicrm.lock"))
+}
+
+func TestSettingsPerPluginComeFromTheFileToo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "unicrm.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("plugin-memory:\n  planhat: 48MiB\n  \"*\": 96MiB\nplugin-cpus: {planhat: 1}\n"), 0o600))
+	p, c := sandbox(t, "--providers", "planhat,wix", "--config", file)
+	environment := func(slug string) string {
+		return string(must(os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.plugin(t, slug)))))
+	}
+	assert.Contains(t, environment("planhat"), "GOMEMLIMIT=48MiB\x00")
+	assert.Contains(t, environment("planhat"), "GOMAXPROCS=1\x00")
+	assert.Contains(t, environment("wix"), "GOMEMLIMIT=96MiB\x00")
+	assert.Equal(t, 200, c.contacts(http.MethodGet, "planhat", "", "limit=1").status)
+}
+
+func TestEachPluginReportsItsOwnVersion(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "plugins", "*", "VERSION"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		folder := filepath.Dir(file)
+		version := strings.TrimSpace(string(must(os.ReadFile(file))))
+		assert.Contains(t, string(must(os.ReadFile(filepath.Join(folder, "CHANGELOG.md")))), version, folder)
+		if _, err := os.Stat(filepath.Join(folder, "main.go")); err != nil {
+			continue // not in Go: its own test holds it
+		}
+		slug := filepath.Base(folder)
+		out, err := exec.Command(filepath.Join("..", "bin", "plugins", "unicrm-provider-"+slug), "version").Output()
+		require.NoError(t, err)
+		assert.Equal(t, version, strings.TrimSpace(string(out)), slug)
+	}
+	// Another version of one changes that one alone.
+	out, err := exec.Command(release(t, "planhat", "7.0.0"), "version").Output()
+	require.NoError(t, err)
+	assert.Equal(t, "7.0.0", strings.TrimSpace(string(out)))
 }
 
 func TestCommandsDoNotBelieveAHostThatIsGone(t *testing.T) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -82,4 +84,17 @@ func (f processFlags) environment(slug string) []string {
 		}
 	}
 	return env
+}
+
+// named are the plugins that settings are about.
+func (f processFlags) named() []string {
+	names := map[string]bool{}
+	for slug := range f.PluginMemory {
+		names[slug] = true
+	}
+	for slug := range f.PluginCPUs {
+		names[slug] = true
+	}
+	delete(names, "*")
+	return slices.Sorted(maps.Keys(names))
 }

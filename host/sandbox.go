@@ -29,7 +29,10 @@ type sandboxCommand struct {
 }
 
 func (sandboxCommand) Help() string {
-	return `Examples:
+	return `The plugins are copied into the data directory, anew at each start: what
+unicrm plugin install --data-dir puts there lasts as long as the sandbox runs.
+
+Examples:
   unicrm sandbox
   unicrm sandbox --listen 127.0.0.1:0 --data-dir ./try --providers wix,planhat`
 }

@@ -106,6 +106,11 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	if err != nil {
 		return nil, err
 	}
+	for _, slug := range flags.named() {
+		if _, ok := plugins.Find(slug); !ok {
+			log.Warn("a setting names a plugin that is not installed", "plugin", slug)
+		}
+	}
 	h := &host{
 		flags: flags, dataDir: dataDir, log: log, catalog: plugins, store: s, tokens: access.New(s),
 		supervisor: supervisor.New(plugins.Plans(), options),
@@ -170,7 +175,7 @@ func (h *host) start(ctx context.Context) error {
 		}
 	}
 	var err error
-	h.withdraw, err = control.Announce(h.dataDir, control.Host{URL: h.baseURL(), Token: h.tokens.Local(), PluginDir: h.catalog.Dir(), Version: version})
+	h.withdraw, err = control.Announce(control.Host{URL: h.baseURL(), Token: h.tokens.Local(), PluginDir: h.catalog.Dir(), DataDir: h.dataDir, Version: version})
 	if err != nil {
 		return err
 	}
@@ -187,6 +192,7 @@ func (h *host) wait(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	h.withdraw() // nobody shall take the port and get what commands send
 	h.log.Info("draining; a second signal ends at once", "timeout", h.flags.DrainTimeout.String())
 	drain, cancel := context.WithTimeout(context.Background(), h.flags.DrainTimeout)
 	defer cancel()

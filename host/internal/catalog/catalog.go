@@ -92,13 +92,10 @@ func read(ctx context.Context, dir string) (*snapshot, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, fmt.Errorf("read the plugin directory: %w", err)
 	}
-	err := executable.CheckFolder(dir)
-	writable := errors.Is(err, executable.ErrGroupWritable) // as some systems make folders by design: told, not refused
-	if err != nil && !writable {
-		return nil, err
-	}
 	var problems []problem
-	if writable {
+	if err := executable.CheckFolder(dir); err != nil && !errors.Is(err, executable.ErrGroupWritable) {
+		return nil, err
+	} else if err != nil { // as some systems make folders by design: told, not refused
 		problems = append(problems, problem{"", err.Error()})
 	}
 	lock, err := readLock(dir)
@@ -117,6 +114,14 @@ func read(ctx context.Context, dir string) (*snapshot, error) {
 	}
 	slices.SortFunc(s.problems, func(a, b problem) int { return strings.Compare(a.text, b.text) })
 	return s, nil
+}
+
+// guarded refuses a file that others could replace, or a folder above it.
+func guarded(path string) error {
+	if err := executable.CheckFile(path); err != nil && !errors.Is(err, executable.ErrGroupWritable) {
+		return err
+	}
+	return nil
 }
 
 // place is where a binary lies. The version is its folder's name, empty in a
@@ -177,7 +182,11 @@ func (s *snapshot) describeAll(ctx context.Context, places []place) {
 		all.Go(func() {
 			limited <- struct{}{}
 			defer func() { <-limited }()
-			p, _, err := Describe(ctx, at.path, "")
+			var p *Plugin
+			err := guarded(at.path)
+			if err == nil {
+				p, _, err = Describe(ctx, at.path, "")
+			}
 			if err == nil {
 				err = at.agrees(p)
 			}
@@ -251,6 +260,10 @@ func (s *snapshot) readLocked(ctx context.Context, dir string, lock *Lock, place
 		sum := locked.SHA256[platform]
 		if sum == "" {
 			leaveOut(fmt.Errorf("%s has no hash of it for %s", LockFile, platform))
+			continue
+		}
+		if err := guarded(where.path); err != nil {
+			leaveOut(err)
 			continue
 		}
 		p, err := readManifest(dir, where.path, sum)

@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/unicrm/unicrm/host/internal/executable"
 	"github.com/unicrm/unicrm/host/internal/supervisor"
@@ -24,6 +26,7 @@ const (
 // a hash, a binary that has another is not run. The manifest is given also as
 // it was printed.
 func Describe(ctx context.Context, path, sum string) (_ *Plugin, printed []byte, err error) {
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	absolute, err := filepath.Abs(path)
@@ -46,11 +49,14 @@ func Describe(ctx context.Context, path, sum string) (_ *Plugin, printed []byte,
 	cmd.Stdout = &limitedWriter{&out, maxManifest}
 	cmd.Stderr = &limitedWriter{&problems, 4 << 10}
 	err = runWithin(ctx, cmd)
+	if whole.Err() != nil {
+		return nil, nil, whole.Err()
+	}
 	if ctx.Err() != nil {
 		return nil, nil, fmt.Errorf("it did not describe itself within %s", describeTimeout)
 	}
 	if err != nil {
-		detail := strings.TrimSpace(problems.String())
+		detail := plain(strings.TrimSpace(problems.String()))
 		if detail != "" {
 			detail = ": " + detail
 		}
@@ -70,14 +76,29 @@ func Describe(ctx context.Context, path, sum string) (_ *Plugin, printed []byte,
 	return p, out.Bytes(), nil
 }
 
-// runWithin runs a command and kills it when ctx ends.
+// plain keeps what a plugin says from moving about on a terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || !unicode.IsGraphic(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+}
+
+// runWithin runs a command in a process group of its own, which has ended when
+// it returns: with the command, or when ctx ends.
 func runWithin(ctx context.Context, cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	killGroup := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	stop := context.AfterFunc(ctx, killGroup)
 	defer stop()
-	return cmd.Wait()
+	err := cmd.Wait()
+	killGroup() // what it left behind; the group's number is not given anew while one of it lives
+	return err
 }
 
 type limitedWriter struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +20,9 @@ const (
 	// maxFiles and maxBytes bound what an archive may unpack to.
 	maxFiles = 20_000
 	maxBytes = 512 << 20
+	// maxPath and maxDepth bound a path in it: bytes, and folders.
+	maxPath  = 1024
+	maxDepth = 64
 	// folderMode lets every user read a plugin directory: who installs need not
 	// be who runs the host.
 	folderMode = os.FileMode(0o755)
@@ -54,10 +56,7 @@ func Change(dir string) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the plugin directory: %w", err)
 	}
-	left, _ := filepath.Glob(filepath.Join(globEscape(absolute), staging+"*"))
-	for _, folder := range left { // of a command that was killed
-		removeTree(folder)
-	}
+	recoverStaging(absolute)
 	d := &Directory{dir: absolute, unlock: unlock}
 	if err := d.load(); err != nil {
 		unlock()
@@ -66,8 +65,54 @@ func Change(dir string) (*Directory, error) {
 	return d, nil
 }
 
-func globEscape(path string) string {
-	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
+// setAside moves an installed version, or a whole provider, into a folder of
+// its own until the change is final. Should this process be killed before, the
+// next change puts it back from there.
+func (d *Directory) setAside(folder string) (kept string, err error) {
+	relative, err := filepath.Rel(d.dir, folder)
+	if err != nil {
+		return "", err
+	}
+	if kept, err = os.MkdirTemp(d.dir, staging); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(kept, "place"), []byte(relative), 0o600); err != nil {
+		return "", err
+	}
+	err = os.Rename(folder, filepath.Join(kept, "old"))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return kept, err
+}
+
+// putBack undoes setAside.
+func (d *Directory) putBack(kept, folder string) {
+	removeTree(folder)
+	_ = os.MkdirAll(filepath.Dir(folder), folderMode)
+	_ = os.Rename(filepath.Join(kept, "old"), folder)
+	removeTree(kept)
+}
+
+// recoverStaging clears up after a command that was killed: what it had set
+// aside and not replaced goes back, the rest goes.
+func recoverStaging(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), staging) {
+			continue
+		}
+		kept := filepath.Join(dir, entry.Name())
+		place, err := os.ReadFile(filepath.Join(kept, "place"))
+		if err == nil && filepath.IsLocal(string(place)) {
+			folder := filepath.Join(dir, string(place))
+			if _, err := os.Lstat(folder); errors.Is(err, os.ErrNotExist) {
+				_ = os.MkdirAll(filepath.Dir(folder), folderMode)
+				_ = os.Rename(filepath.Join(kept, "old"), folder)
+			}
+		}
+		removeTree(kept)
+	}
 }
 
 func (d *Directory) load() (err error) {
@@ -144,12 +189,18 @@ type InstallOptions struct {
 // needs, or a .tar.gz of either, and makes it the active version. An error
 // changes nothing. Commit has to follow.
 func (d *Directory) Install(ctx context.Context, source string, o InstallOptions) (*Plugin, error) {
+	if source == "" {
+		return nil, errors.New("the name of what to install is empty")
+	}
 	stage, err := os.MkdirTemp(d.dir, staging) // the same file system, so that it can be renamed
 	if err != nil {
 		return nil, fmt.Errorf("prepare the installation: %w", err)
 	}
 	defer removeTree(stage)
 	p, err := d.install(ctx, source, filepath.Join(stage, "content"), o)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil { // in the words of whoever gave the source
 		text := strings.ReplaceAll(err.Error(), filepath.Join(stage, "content")+string(filepath.Separator), "")
 		if !strings.HasPrefix(text, source) {
@@ -161,7 +212,7 @@ func (d *Directory) Install(ctx context.Context, source string, o InstallOptions
 }
 
 func (d *Directory) install(ctx context.Context, source, content string, o InstallOptions) (*Plugin, error) {
-	binary, tree, err := bring(source, content)
+	binary, tree, err := bring(ctx, source, content)
 	if err != nil {
 		return nil, err
 	}
@@ -232,27 +283,19 @@ func (d *Directory) move(staged, folder, name string, tree bool) error {
 	if err := os.MkdirAll(filepath.Dir(folder), folderMode); err != nil {
 		return err
 	}
-	aside := ""
 	if _, err := os.Lstat(folder); err == nil {
-		kept, err := os.MkdirTemp(d.dir, staging)
+		kept, err := d.setAside(folder)
 		if err != nil {
 			return err
 		}
-		aside = filepath.Join(kept, "old")
-		if err := os.Rename(folder, aside); err != nil {
-			return err
-		}
+		d.undo = append(d.undo, func() { d.putBack(kept, folder) })
 		d.finish = append(d.finish, func() { removeTree(kept) })
-	}
-	d.undo = append(d.undo, func() {
-		removeTree(folder)
-		if aside != "" {
-			_ = os.Rename(aside, folder)
-			_ = os.Remove(filepath.Dir(aside))
-		} else {
+	} else {
+		d.undo = append(d.undo, func() {
+			removeTree(folder)
 			_ = os.Remove(filepath.Dir(folder)) // when it is empty
-		}
-	})
+		})
+	}
 	if tree {
 		return os.Rename(staged, folder)
 	}
@@ -269,6 +312,10 @@ func hashedPath(binary, sum string) string {
 	}
 	return binary
 }
+
+// Has tells in an error when a version, or with an empty version any, is not
+// installed.
+func (d *Directory) Has(slug, version string) error { return d.installed(slug, version) }
 
 // Use makes an installed version the active one.
 func (d *Directory) Use(slug, version string) error {
@@ -307,6 +354,9 @@ func (d *Directory) Canary(slug, version string, percent int) error {
 	if d.lock.active(slug).Version == version {
 		return fmt.Errorf("%s %s is the active version: it serves every account already", slug, version)
 	}
+	if percent == 0 && d.lock.find(slug, version).CanaryPercent == 0 {
+		return fmt.Errorf("%s %s is no canary", slug, version)
+	}
 	for _, p := range d.lock.versions(slug) {
 		p.CanaryPercent = 0
 	}
@@ -335,9 +385,16 @@ func (d *Directory) Remove(slug, version string) error {
 		}
 		return out
 	})
+	// Away at once, so that hosts do not find files that the lock does not know;
+	// what runs, runs from its own copy.
+	kept, err := d.setAside(folder)
+	if err != nil {
+		return err
+	}
+	d.undo = append(d.undo, func() { d.putBack(kept, folder) })
+	_ = os.Remove(filepath.Join(d.dir, slug)) // when it is empty
 	d.finish = append(d.finish, func() {
-		removeTree(folder)
-		_ = os.Remove(filepath.Join(d.dir, slug)) // when it is empty
+		removeTree(kept)
 		for _, sum := range gone {
 			_ = os.Remove(manifestPath(d.dir, sum))
 		}

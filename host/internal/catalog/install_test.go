@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -254,6 +256,10 @@ func TestRefusedInstallationsChangeNothing(t *testing.T) {
 		"an archive that is none":         {sourceFile(t, "x.tar.gz", "hello", 0o644), "not a gzip file"},
 		"a link that leads out":           {archive(t, &tar.Header{Typeflag: tar.TypeSymlink, Name: "unicrm-provider-acme", Linkname: "/bin/sh"}, ""), "holds no file"},
 		"a path that leads out":           {archive(t, &tar.Header{Typeflag: tar.TypeReg, Name: "../unicrm-provider-acme", Mode: 0o755}, script("acme", "2.0.0", "")), "leads out"},
+		"a path that is too deep":         {archive(t, &tar.Header{Typeflag: tar.TypeReg, Name: strings.Repeat("a/", 400) + "x", Mode: 0o755}, "x"), "more than 1024 bytes or 64 folders"},
+		"an empty name":                   {"", "is empty"},
+		"one that moves the cursor":       {sourceFile(t, "unicrm-provider-acme", "#!/bin/sh\nprintf '\\033[2Kinstalled\\007' >&2\nexit 3\n", 0o755), " [2kinstalled"},
+		"a name that moves the cursor":    {sourceFile(t, "unicrm-provider-acme", strings.Replace(script("acme", "2.0.0", ""), `"Acme"`, `"Ac\u001b[2Kme"`, 1), 0o755), "control characters"},
 		"a device":                        {archive(t, &tar.Header{Typeflag: tar.TypeChar, Name: "unicrm-provider-acme"}, ""), "neither a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -376,6 +382,98 @@ func TestADirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, dir)
 	_, err = Change(dir)
 	require.ErrorContains(t, err, dir)
+}
+
+func TestWhatOthersCouldChangeInItIsNotTrusted(t *testing.T) {
+	for _, path := range []string{LockFile, manifestFolder, "acme", "acme/1.0.0", "acme/1.0.0/unicrm-provider-acme"} {
+		dir := pluginDir(t)
+		require.NoError(t, install(t, dir, acme(t, "1.0.0", ""), InstallOptions{}))
+		require.NoError(t, os.Chmod(filepath.Join(dir, path), 0o777))
+		c, err := Open(t.Context(), dir)
+		if path == LockFile {
+			assert.ErrorContains(t, err, LockFile, "it chooses what runs")
+			continue
+		}
+		require.NoError(t, err, path)
+		assert.Empty(t, c.Lines(), path)
+		assert.Contains(t, strings.Join(c.Problems(), "\n"), filepath.Join(dir, path))
+		findings, err := Verify(t.Context(), dir)
+		require.NoError(t, err)
+		assert.Contains(t, findings[0].Problem, filepath.Join(dir, path))
+	}
+	t.Run("without a lock", func(t *testing.T) {
+		dir := pluginDir(t)
+		path := filepath.Join(dir, "unicrm-provider-acme")
+		require.NoError(t, os.WriteFile(path, []byte(script("acme", "1.0.0", "")), 0o755))
+		require.NoError(t, os.Chmod(path, 0o777))
+		assert.Empty(t, open(t, dir).Lines())
+	})
+}
+
+func TestACommandThatWasKilledIsClearedUpAfter(t *testing.T) {
+	dir := pluginDir(t)
+	require.NoError(t, install(t, dir, acme(t, "1.0.0", ""), InstallOptions{}))
+	before := contents(t, dir)
+	for name, kill := range map[string]func(*Directory){
+		"while it replaced": func(d *Directory) {
+			_, err := d.setAside(filepath.Join(dir, "acme", "1.0.0"))
+			require.NoError(t, err)
+		},
+		"while it removed": func(d *Directory) { require.NoError(t, d.Remove("acme", "")) },
+		"while it installed": func(d *Directory) {
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, staging+"x", "content"), 0o755))
+		},
+	} {
+		d, err := Change(dir)
+		require.NoError(t, err)
+		kill(d)
+		d.unlock() // and nothing else: it was killed
+		d, err = Change(dir)
+		require.NoError(t, err)
+		d.Close()
+		assert.Equal(t, before, contents(t, dir), name)
+	}
+}
+
+func TestNobodyElseCanHoldTheDirectorysLock(t *testing.T) {
+	dir := pluginDir(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".lock"), nil, 0o644))
+	d, err := Change(dir)
+	require.NoError(t, err)
+	d.Close()
+	info, err := os.Stat(filepath.Join(dir, ".lock"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestWhatDescribingLeavesBehindIsEnded(t *testing.T) {
+	dir := pluginDir(t)
+	mark := filepath.Join(t.TempDir(), "mark")
+	require.NoError(t, syscall.Mkfifo(mark, 0o600))
+	source := sourceFile(t, "unicrm-provider-acme", strings.Replace(script("acme", "1.0.0", ""), "cat <<", "(exec 3>"+mark+"; sleep 600) >/dev/null 2>&1 &\ncat <<", 1), 0o755)
+	ended := make(chan error, 1)
+	go func() { // it reads to its end when the last that holds the other side has gone
+		_, err := os.ReadFile(mark)
+		ended <- err
+	}()
+	require.NoError(t, install(t, dir, source, InstallOptions{}))
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("a child of describe lives on")
+	}
+}
+
+func TestEndingTheCanaryOfAnotherVersionIsRefused(t *testing.T) {
+	dir := pluginDir(t)
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0"} {
+		require.NoError(t, install(t, dir, acme(t, version, ""), InstallOptions{Inactive: true}))
+	}
+	require.NoError(t, changed(t, dir, func(d *Directory) error { return d.Canary("acme", "2.0.0", 10) }))
+	require.ErrorContains(t, changed(t, dir, func(d *Directory) error { return d.Canary("acme", "3.0.0", 0) }), "is no canary")
+	l, _ := open(t, dir).Line("acme")
+	assert.Equal(t, "2.0.0", l.Canary)
 }
 
 func TestALockThatCannotBeTrustedIsRefused(t *testing.T) {

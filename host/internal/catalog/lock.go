@@ -57,10 +57,16 @@ func readLock(dir string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the lock: %w", err)
 	}
+	if err := guarded(path); err != nil {
+		return nil, err
+	}
 	var lock Lock
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	err = dec.Decode(&lock)
+	if _, more := dec.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("it is more than one JSON value")
+	}
 	if err == nil {
 		err = lock.check()
 	}

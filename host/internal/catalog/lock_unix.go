@@ -11,8 +11,12 @@ import (
 
 // lockFile takes a file for one process at a time.
 func lockFile(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
+		return nil, err
+	}
+	if err := file.Chmod(0o600); err != nil { // whoever can open it can hold it
+		_ = file.Close()
 		return nil, err
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {

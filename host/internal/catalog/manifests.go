@@ -30,7 +30,11 @@ func writeManifest(dir, sum string, printed []byte) error {
 // readManifest makes a plugin of what its binary said at install;
 // os.ErrNotExist when that was not kept.
 func readManifest(dir, binary, sum string) (*Plugin, error) {
-	printed, err := os.ReadFile(manifestPath(dir, sum))
+	path := manifestPath(dir, sum)
+	printed, err := os.ReadFile(path)
+	if err == nil {
+		err = guarded(path)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,12 @@ type Plugin struct {
 	schemas func() (map[string]*jsonschema.Schema, error) // by authentication method
 }
 
+const (
+	// maxResources and maxPattern bound what a manifest makes the host keep.
+	maxResources = 100
+	maxPattern   = 500
+)
+
 // slugPattern is what a slug may be: it becomes a folder and part of URLs.
 var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -50,12 +56,23 @@ func newPlugin(path, sum string, m *unified.Manifest) (*Plugin, error) {
 	if want := wire.BinaryPrefix + m.Slug; filepath.Base(path) != want {
 		return nil, fmt.Errorf("it says that it is %q, so its file must be called %s", m.Slug, want)
 	}
+	for what, text := range map[string]string{"name": m.DisplayName, "SDK version": m.SDKVersion, "documentation's address": m.DocumentationURL} {
+		if text != plain(text) || len(text) > 500 {
+			return nil, fmt.Errorf("its %s holds control characters, or is longer than 500 bytes", what)
+		}
+	}
+	if len(m.Resources) > maxResources || len(m.Authentication) > maxResources {
+		return nil, fmt.Errorf("it has more than %d resources or authentication methods", maxResources)
+	}
 	p := &Plugin{
 		Binary:   supervisor.Binary{Slug: m.Slug, Version: m.Version, Path: path, SHA256: sum, Manifest: m},
 		patterns: map[string]*regexp.Regexp{},
 	}
 	p.schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) { return compileAll(m.Authentication) })
 	for _, r := range m.Resources {
+		if len(r.IDPattern) > maxPattern {
+			return nil, fmt.Errorf("the id pattern of %.60q is longer than %d bytes", r.Resource, maxPattern)
+		}
 		pattern, err := regexp.Compile(`\A(?:` + r.IDPattern + `)\z`)
 		if err != nil || r.IDPattern == "" {
 			return nil, fmt.Errorf("the id pattern of %s: %q is not a regular expression", r.Resource, r.IDPattern)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 
 // bring copies a source into a new folder and tells where the binary is,
 // and whether the folder it lies in belongs to it.
-func bring(source, content string) (binary string, tree bool, err error) {
+func bring(ctx context.Context, source, content string) (binary string, tree bool, err error) {
 	info, err := os.Stat(source)
 	if err != nil {
 		return "", false, err
@@ -31,7 +32,7 @@ func bring(source, content string) (binary string, tree bool, err error) {
 			return "", false, err
 		}
 	case strings.HasSuffix(source, ".tar.gz") || strings.HasSuffix(source, ".tgz"):
-		if err := unpack(source, content); err != nil {
+		if err := unpack(ctx, source, content); err != nil {
 			return "", false, err
 		}
 	default:
@@ -101,7 +102,7 @@ func findBinary(folder string) (binary string, tree bool, err error) {
 }
 
 // unpack extracts a .tar.gz. Nothing in it can reach out of the target.
-func unpack(source, target string) error {
+func unpack(ctx context.Context, source, target string) error {
 	file, err := os.Open(source)
 	if err != nil {
 		return err
@@ -119,6 +120,9 @@ func unpack(source, target string) error {
 	archive := tar.NewReader(unzipped)
 	left := int64(maxBytes)
 	for files := 0; ; files++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -129,6 +133,10 @@ func unpack(source, target string) error {
 		name := filepath.Clean(filepath.FromSlash(header.Name))
 		if files >= maxFiles || header.Size > left {
 			return fmt.Errorf("it holds more than %d files or %d MiB", maxFiles, maxBytes>>20)
+		}
+		// Every folder of a path is one more thing to make: short ones only.
+		if len(name) > maxPath || strings.Count(name, string(filepath.Separator)) >= maxDepth {
+			return fmt.Errorf("the archive holds a path of more than %d bytes or %d folders", maxPath, maxDepth)
 		}
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("the archive holds %.100q, which leads out of it", header.Name)

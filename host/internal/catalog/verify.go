@@ -67,6 +67,9 @@ func verifyOne(ctx context.Context, dir string, locked LockedPlugin) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return errors.New("its file is gone; install it again")
 	}
+	if err := guarded(path); err != nil {
+		return err
+	}
 	p, printed, err := Describe(ctx, path, sum)
 	if err != nil {
 		return err
@@ -75,6 +78,9 @@ func verifyOne(ctx context.Context, dir string, locked LockedPlugin) error {
 		return fmt.Errorf("it says that it is %s %s", p.Slug, p.Version)
 	}
 	kept, err := os.ReadFile(manifestPath(dir, sum))
+	if err == nil {
+		err = guarded(manifestPath(dir, sum))
+	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return errors.New("what it said of itself at its installation is gone; install it again")

@@ -2,12 +2,14 @@
 // on a data directory. A running host writes where it is, with an operator's
 // token that lives as long as it does, into a file that only its user can
 // read, and holds a lock on that file: a file without one tells of a host that
-// is gone.
+// is gone. It also holds a shared lock on its plugin directory, so that a
+// command which was told another data directory sees that there is a host.
 package control
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -32,46 +35,84 @@ type Host struct {
 	URL       string `json:"url"`
 	Token     string `json:"token"`
 	PluginDir string `json:"plugin_dir"`
+	DataDir   string `json:"data_dir"`
 	Version   string `json:"version"`
 	PID       int    `json:"pid"`
 }
 
 // Announce tells commands about this process until withdraw is called or the
 // process ends.
-func Announce(dataDir string, h Host) (withdraw func(), err error) {
+func Announce(h Host) (withdraw func(), err error) {
 	h.PID = os.Getpid()
-	dir := filepath.Join(dataDir, folder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("announce the host to commands: %w", err)
-	}
-	file, err := os.CreateTemp(dir, ".new-*") // 0600
+	use, err := lockShared(h.PluginDir)
 	if err != nil {
 		return nil, fmt.Errorf("announce the host to commands: %w", err)
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%d.json", h.PID))
+	dir := filepath.Join(h.DataDir, folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("announce the host to commands: %w", err), use.Close())
+	}
+	file, err := os.CreateTemp(dir, ".new-*") // 0600
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("announce the host to commands: %w", err), use.Close())
+	}
+	// The name is not the process's number: hosts in two containers have the same.
+	path := filepath.Join(dir, "host-"+rand.Text()+".json")
 	err = errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), json.NewEncoder(file).Encode(h))
 	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
-		return nil, errors.Join(fmt.Errorf("announce the host to commands: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("announce the host to commands: %w", err), file.Close(), use.Close())
 	}
-	return func() {
+	return sync.OnceFunc(func() {
 		_ = os.Remove(path)
 		_ = file.Close()
-	}, nil
+		_ = use.Close()
+	}), nil
+}
+
+// lockShared takes a share in a folder's lock. Reading is all that it needs.
+func lockShared(dir string) (*os.File, error) {
+	opened, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(opened.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		_ = opened.Close()
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return opened, nil
+}
+
+// InUse tells whether any host runs on a plugin directory, on whichever data
+// directory.
+func InUse(pluginDir string) bool {
+	opened, err := os.Open(pluginDir)
+	if err != nil {
+		return false
+	}
+	defer opened.Close()
+	return errors.Is(syscall.Flock(int(opened.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // Find gives the hosts that run on a data directory. What hosts that are gone
 // left is removed.
 func Find(dataDir string) ([]Host, error) {
-	files, err := filepath.Glob(filepath.Join(dataDir, folder, "*.json"))
+	entries, err := os.ReadDir(filepath.Join(dataDir, folder))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("look for the hosts that run on %s: %w", dataDir, err)
 	}
 	var hosts []Host
-	for _, path := range files {
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".json" {
+			continue
+		}
+		path := filepath.Join(dataDir, folder, entry.Name())
 		h, alive, err := readHost(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist): // it has gone in this moment

@@ -3,7 +3,6 @@
 package executable
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +22,16 @@ const maxLinks = 40
 func CheckFolder(dir string) error { return checkFolder(dir, os.Geteuid()) }
 
 func checkFolder(dir string, user int) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return checkPath(dir, user)
+}
+
+// CheckFile is CheckFolder for a file, and so for every folder above it too.
+func CheckFile(path string) error { return checkPath(path, os.Geteuid()) }
+
+func checkPath(dir string, user int) error {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -30,9 +39,6 @@ func checkFolder(dir string, user int) error {
 	end, err := filepath.EvalSymlinks(absolute)
 	if err != nil {
 		return unreadable(dir, err)
-	}
-	if info, err := os.Stat(end); err != nil || !info.IsDir() {
-		return errors.Join(fmt.Errorf("%s is not a folder", dir), err)
 	}
 	var byGroup error
 	err = along(absolute, func(place string, info os.FileInfo) error {

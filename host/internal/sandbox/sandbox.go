@@ -149,15 +149,15 @@ type ProviderFile struct {
 
 // Lock makes sure that one sandbox at a time uses a data directory.
 func Lock(dataDir string) (unlock func(), err error) {
-	folder, err := os.OpenFile(filepath.Join(dataDir, ".sandbox"), os.O_RDONLY|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dataDir, ".sandbox"), os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = folder.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
 		return nil, fmt.Errorf("another sandbox uses %s; stop it, or choose another folder with --data-dir", dataDir)
 	}
-	return func() { _ = folder.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // Write puts the file into the data directory at once and whole, readable by

@@ -3,20 +3,21 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
 
-// lockFolder keeps other processes from migrating the same store at once. It
-// locks the folder itself, so that nothing is left lying about.
-func lockFolder(path string) (unlock func(), err error) {
-	folder, err := os.Open(path)
+// lockBeside keeps other processes from migrating the same store at once. The
+// file that it locks is private: whoever can open it could hold it.
+func lockBeside(path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
-		_ = folder.Close()
+	if err := errors.Join(file.Chmod(0o600), syscall.Flock(int(file.Fd()), syscall.LOCK_EX)); err != nil {
+		_ = file.Close()
 		return nil, err
 	}
-	return func() { _ = folder.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }

@@ -72,7 +72,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(4)
 	s := &Store{db: db}
-	unlock, err := lockFolder(filepath.Dir(path))
+	unlock, err := lockBeside(path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the store: %w", err), db.Close())
 	}

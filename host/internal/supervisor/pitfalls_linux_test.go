@@ -217,10 +217,10 @@ func TestANewVersionThatIsNotWellLeavesTheOldOneServing(t *testing.T) {
 		"says that it is testplugin 9.9.9, but the binary was":               b.binary("3.0.0", "other-version"),
 		"its manifest lies: allowed_hosts is [api.vendor.test evil.te":       described(b.binary("3.1.0", "greedy")),
 		"has the SHA-256 " + sum + ", but the lock says " + wrongHash.SHA256: wrongHash,
-		"permission denied":                                                  folder,
-		"no such file":                                                       other("4.2.0", nil),
-		"exec format error":                                                  other("4.3.0", []byte("just text")),
-		"it ended before it had":                                             other("4.4.0", whole[:len(whole)/2]),
+		"permission denied":      folder,
+		"no such file":           other("4.2.0", nil),
+		"exec format error":      other("4.3.0", []byte("just text")),
+		"it ended before it had": other("4.4.0", whole[:len(whole)/2]),
 	} {
 		err := s.Apply(t.Context(), Plan{Active: binary}, false)
 		if assert.ErrorContains(t, err, says) {

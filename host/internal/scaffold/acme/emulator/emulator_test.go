@@ -3,7 +3,6 @@ package emulator
 import (
 	"io"
 	"net/http"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +10,13 @@ import (
 
 	kit "github.com/unicrm/unicrm/sdk/emulator"
 	"github.com/unicrm/unicrm/sdk/exchange"
+)
+
+// YOUR VENDOR: what this test has to know of the emulator, which is a key that
+// it accepts and a person of its seed.
+const (
+	goodKey    = "emulator-acme-key"
+	goodPerson = "70000000001"
 )
 
 func start(t *testing.T, seed int, switches map[string]string) *kit.Server {
@@ -53,7 +59,7 @@ func TestEveryDocumentedExchangeIsAnsweredInItsShape(t *testing.T) {
 	require.NoError(t, err)
 	for _, e := range all {
 		t.Run(e.Name, func(t *testing.T) {
-			vars := map[string]string{"api_key": apiKey, "person_id": strconv.FormatInt(firstID, 10)}
+			vars := map[string]string{"api_key": goodKey, "person_id": goodPerson}
 			request, err := e.NewRequest(start(t, 3, e.Switches).URL(), vars)
 			require.NoError(t, err)
 			response, body := send(t, request)
@@ -81,20 +87,20 @@ func TestWhatTheVendorDoesNotKnowIsRefused(t *testing.T) {
 		"/v1/people/070000000001": 404,
 		"/v2/people":              404,
 	} {
-		assert.Equal(t, want, status(t, s, "GET", path, apiKey), path)
+		assert.Equal(t, want, status(t, s, "GET", path, goodKey), path)
 	}
 }
 
 func TestADeleteIsForGoodUntilTheReset(t *testing.T) {
 	for answer, want := range map[string]int{"empty": 204, "record": 200} {
 		s := start(t, 1, map[string]string{"delete_answer": answer})
-		path := "/v1/people/" + strconv.FormatInt(firstID, 10)
-		_, before := call(t, s, "GET", "/v1/people", apiKey)
-		assert.Equal(t, want, status(t, s, "DELETE", path, apiKey))
-		assert.Equal(t, 404, status(t, s, "DELETE", path, apiKey))
-		assert.Equal(t, 404, status(t, s, "GET", path, apiKey))
+		path := "/v1/people/" + goodPerson
+		_, before := call(t, s, "GET", "/v1/people", goodKey)
+		assert.Equal(t, want, status(t, s, "DELETE", path, goodKey))
+		assert.Equal(t, 404, status(t, s, "DELETE", path, goodKey))
+		assert.Equal(t, 404, status(t, s, "GET", path, goodKey))
 		s.Reset()
-		_, after := call(t, s, "GET", "/v1/people", apiKey)
+		_, after := call(t, s, "GET", "/v1/people", goodKey)
 		assert.Equal(t, before, after)
 	}
 }
