@@ -34,7 +34,7 @@ func (p *Provider) manifest(hasEmulator bool) (*providerv1.HandshakeResponse, er
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	version := strings.TrimSpace(p.Version)
 	if !slugPattern.MatchString(p.Slug) {
-		bad("slug %q is not lower-case letters and digits", p.Slug)
+		bad("slug %q is not lower-case letters, digits and hyphens", p.Slug)
 	}
 	if p.DisplayName == "" {
 		bad("DisplayName is empty")

@@ -59,7 +59,7 @@ func TestAnAuthorsMistakeIsToldAtStart(t *testing.T) {
 		mutate func(*Provider)
 		want   string
 	}{
-		"no slug":                   {func(p *Provider) { p.Slug = "" }, `slug "" is not lower-case letters and digits`},
+		"no slug":                   {func(p *Provider) { p.Slug = "" }, `slug "" is not lower-case letters, digits and hyphens`},
 		"a slug in upper case":      {func(p *Provider) { p.Slug = "Acme" }, `slug "Acme" is not`},
 		"a slug with a slash":       {func(p *Provider) { p.Slug = "a/b" }, `slug "a/b" is not`},
 		"a slug with a line end":    {func(p *Provider) { p.Slug = "acme\n" }, `slug "acme\n" is not`},

@@ -22,7 +22,7 @@ const Version = wire.SDKVersion
 
 // Provider describes one vendor's adapter. It is read once, at start.
 type Provider struct {
-	// Slug names the provider in URLs: lower-case letters and digits.
+	// Slug names the provider in URLs: lower-case letters, digits and hyphens.
 	Slug string
 	// DisplayName is the vendor's name for people.
 	DisplayName string

@@ -10,6 +10,7 @@ const path = require('node:path');
 
 const name = 'unicrm-provider-example-node';
 const usual = path.join(__dirname, 'dist', name);
+if (process.argv[2]?.startsWith('-')) throw new Error('usage: node pack.js [folder]');
 const target = path.resolve(process.argv[2] ?? usual);
 const protocol = path.join(__dirname, '..', '..', 'proto', 'unicrm');
 

@@ -61,6 +61,9 @@ func Run(t *testing.T, o Options) {
 	t.Helper()
 	_, err := run(t.Context(), o, func(c Check) {
 		t.Run(c.Name, func(t *testing.T) {
+			for _, note := range c.Notes {
+				t.Log(note)
+			}
 			switch c.Status {
 			case Failed:
 				t.Errorf("%s\n%s\nwhat to do: %s", c.Title, strings.Join(c.Problems, "\n"), c.Advice)
@@ -129,6 +132,7 @@ type trial struct {
 	mu       sync.Mutex
 	problems []string // guarded by mu
 	more     int      // guarded by mu: problems beyond maxProblems
+	notes    []string // guarded by mu
 	skipped  string   // guarded by mu
 }
 
@@ -147,6 +151,13 @@ func (x *trial) problem(format string, args ...any) {
 		return
 	}
 	x.problems = append(x.problems, text)
+}
+
+// note tells an author something that is no failure.
+func (x *trial) note(format string, args ...any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.notes = append(x.notes, fmt.Sprintf(format, args...))
 }
 
 // skip notes why the check cannot be made. Problems count for more.
@@ -168,7 +179,7 @@ func each[T any](items []T, do func(item T)) {
 func (x *trial) result(took time.Duration) Check {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	c := Check{Name: x.check.name, Title: x.check.title, Status: Passed, Milliseconds: took.Milliseconds()}
+	c := Check{Name: x.check.name, Title: x.check.title, Status: Passed, Notes: x.notes, Milliseconds: took.Milliseconds()}
 	switch {
 	case len(x.problems) > 0:
 		c.Status, c.Problems, c.Advice = Failed, x.problems, x.check.advice

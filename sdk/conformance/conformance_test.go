@@ -100,6 +100,7 @@ func TestAPluginThatDoesEverythingRightConforms(t *testing.T) {
 	assert.Empty(t, failed(report))
 	for _, c := range report.Checks {
 		assert.NotEqual(t, Skipped, c.Status, "%s: %s", c.Name, c.Reason)
+		assert.Empty(t, c.Notes, c.Name)
 	}
 }
 
@@ -127,13 +128,18 @@ var mistakes = []struct {
 	{"believes-every-key", `^methods/`, "methods/connection"},
 	{"gives-no-ids", `^methods/list`, "methods/list"},
 	{"gives-another-record", `^methods/(get|delete|list)`, "methods/get"},
+	{"makes-up-records", `^methods/`, "methods/get"},
+	{"deletes-what-never-was", `^(methods|paging)/`, "methods/delete"},
+	{"deletes-another-instead", `^methods/`, "methods/delete"},
 	{"deletes-twice", `^(methods|paging)/`, "methods/delete"},
 	{"ignores-filters", `^(methods|paging)/`, "methods/filters"},
 	{"gives-no-vendor-answer", `^(methods|paging)/`, "methods/vendor-answer"},
 	{"ignores-remote-query", `^methods/`, "methods/remote-query"},
 	{"rounds-numbers", `^methods/`, "methods/remote-data"},
 	{"gives-more-than-asked", `^(methods|paging/[^d])`, "paging/sizes"},
-	{"takes-any-token", `^(paging|requests/[^l])`, "paging/tokens"},
+	{"ignores-the-page-size", `^(methods|paging)/`, "paging/sizes"},
+	{"begins-with-the-second-page", `^(methods|paging/sizes)`, "methods/list paging/sizes"},
+	{"takes-any-token", `^(paging|requests)/`, "paging/tokens requests/large"},
 	{"keeps-whole-lists", `^paging/(tokens|deletions)`, "paging/deletions"},
 	{"trusts-the-total", `^paging/`, "paging/additions"},
 	{"repeats-a-record", `^paging/(sizes|tokens)`, "paging/sizes"},
@@ -166,6 +172,7 @@ var mistakes = []struct {
 	{"leaks-threads", `^growth/res`, "growth/resources"},
 	{"leaks-goroutines", `^growth/`, "growth/goroutines"},
 	{"shows-secrets", `^(secrets|errors)/`, "secrets/errors"},
+	{"shows-half-of-keys", `^(secrets|errors)/`, "secrets/errors"},
 	{"logs-credentials", `^(secrets|errors)/`, "secrets/output"},
 	{"gives-the-wrong-code", `^(secrets|errors)/`, "errors/form"},
 	{"ends-without-an-account", `^(requests/odd|errors/)`, "requests/odd errors/panics"},
@@ -227,6 +234,17 @@ func TestWithoutAnEmulatorAPluginIsNotProven(t *testing.T) {
 			assert.Equal(t, Passed, c.Status)
 		}
 	}
+}
+
+func TestAFieldThatIsNeverFilledIsNoted(t *testing.T) {
+	t.Parallel()
+	report := runSuite(t, Options{Binary: provider(t, "promises-what-it-never-fills"), Only: "^methods/(list|get)"})
+	assert.Empty(t, failed(report), text(t, report))
+	require.Equal(t, "methods/list", report.Checks[0].Name)
+	require.Len(t, report.Checks[0].Notes, 1)
+	assert.Contains(t, report.Checks[0].Notes[0], "returned_fields has title, email_addresses.email, which no record")
+	assert.Contains(t, text(t, report), "note: contacts list: returned_fields has title")
+	assert.Empty(t, report.Checks[1].Notes, "the list tells of it")
 }
 
 func TestAPartOfTheSuiteProvesNothing(t *testing.T) {

@@ -20,7 +20,7 @@ var growthChecks = []check{
 	{
 		name:   "growth/resources",
 		title:  "memory, threads and descriptors do not grow with the number of calls",
-		advice: "Close every answer's body, reuse one HTTP client for the process, bound every cache, and end what a call has begun when the call ends.",
+		advice: "Close every answer's body, reuse one HTTP client for the process, bound every cache, and end what a call has begun when the call ends. To tell a leak from a heap that settles late, give --calls 5000: what is a leak grows with it, call by call.",
 		needs:  needsVendor,
 		alone:  true,
 		run:    resourcesHeld,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -63,15 +64,15 @@ var recordChecks = []check{
 	},
 	{
 		name:   "methods/get",
-		title:  "a get gives the record that was asked for, and RECORD_NOT_FOUND for one that is not there",
-		advice: "Return the record with the very id of the request; map the vendor's not-found to RECORD_NOT_FOUND.",
+		title:  "a get gives the record that was asked for, and RECORD_NOT_FOUND for one that was deleted or never there",
+		advice: "Return the record with the very id of the request; map the vendor's not-found to RECORD_NOT_FOUND, for ids that were never issued too; change nothing.",
 		needs:  needsVendor,
 		alone:  true,
 		run:    gets,
 	},
 	{
 		name:   "methods/delete",
-		title:  "a delete ends the record, and a second one answers as advertised",
+		title:  "a delete ends the record and no other, a second one answers as advertised, and one of an id never issued RECORD_NOT_FOUND",
 		advice: "Delete by one request that changes something; a record that is not there is RECORD_NOT_FOUND, never a success, unless delete.repeat says that a repeat succeeds.",
 		needs:  needsVendor,
 		alone:  true,
@@ -245,17 +246,144 @@ func lists(x *trial) {
 		}
 		pages := x.walk(x.ctx, p, m, x.account(d.url), 0, "")
 		ids := x.whole(pages, m.String())
+		var records []protoreflect.Message
 		for _, page := range pages {
 			for _, record := range page.records {
 				x.sound(m, record)
+				records = append(records, record)
 			}
 		}
+		x.unfilled(m, m.advertised.GetReturnedFields(), records)
 		if m.resource == "contacts" && len(ids) < seed { // the seed is of contacts
 			x.problem("%s: %d records came, and the emulator was started with %d", m, len(ids), seed)
 		}
 		if d.writes() > 0 && !x.searches(d) {
 			x.problem("%s: it sent requests that may change something", m)
 		}
+	}
+}
+
+// unfilled notes the advertised fields that none of the records has. It is no
+// failure: the emulator may have no such value.
+func (x *trial) unfilled(m *method, paths []string, records []protoreflect.Message) {
+	var empty []string
+	for _, path := range paths {
+		if !slices.ContainsFunc(records, func(record protoreflect.Message) bool { return fills(record, strings.Split(path, ".")) }) {
+			empty = append(empty, path)
+		}
+	}
+	if len(records) > 0 && len(empty) > 0 {
+		x.note("%s: returned_fields has %s, which no record of the emulator's seed fills: give one a value there, or advertise less", m, strings.Join(empty, ", "))
+	}
+}
+
+// fills tells whether a message has a value at a path; of a list one element is
+// enough.
+func fills(message protoreflect.Message, path []string) bool {
+	field := message.Descriptor().Fields().ByName(protoreflect.Name(path[0]))
+	switch {
+	case field == nil || !message.Has(field):
+		return false
+	case len(path) == 1 || field.Message() == nil:
+		return true
+	case !field.IsList():
+		return fills(message.Get(field).Message(), path[1:])
+	}
+	elements := message.Get(field).List()
+	for i := range elements.Len() {
+		if fills(elements.Get(i).Message(), path[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// strangers are ids that the vendor could have issued and has not: one that is
+// listed with one character changed to another of its kind. They differ where
+// the listed ids do, since elsewhere an id may say what it is, such as the
+// version of a UUID; the first places come first, as neighbours may exist
+// without being listed.
+func (s *suite) strangers(m *method) []string {
+	stock := s.stocks[m.resource]
+	if stock == nil || m.ids == nil {
+		return nil
+	}
+	taken := map[string]bool{}
+	for _, id := range stock.all {
+		taken[strings.ToLower(id)] = true
+	}
+	id := s.lasting(m)
+	var varying, fixed []string
+	for at := range len(id) {
+		varies := slices.ContainsFunc(stock.all, func(other string) bool { return len(other) == len(id) && other[at] != id[at] })
+		for _, kind := range []string{"0123456789", "abcdef", "ABCDEF", "ghijklmnopqrstuvwxyz", "GHIJKLMNOPQRSTUVWXYZ"} {
+			was := strings.IndexByte(kind, id[at])
+			if was < 0 {
+				continue
+			}
+			for i := range len(kind) - 1 { // the one farthest away first
+				made := id[:at] + kind[(was+len(kind)/2+i)%len(kind):][:1] + id[at+1:]
+				if taken[strings.ToLower(made)] || !m.ids.MatchString(made) {
+					continue
+				}
+				if varies {
+					varying = append(varying, made)
+				} else {
+					fixed = append(fixed, made)
+				}
+				break
+			}
+		}
+	}
+	made := append(varying, fixed...)
+	return made[:min(len(made), 3)]
+}
+
+// hidden tells whether the vendor has a record that the list kept from the
+// suite: a get finds it, and not by the plugin's word alone.
+func (x *trial) hidden(m *method, id string) bool {
+	getter := x.sibling(m, get)
+	if getter == nil {
+		return false
+	}
+	d := x.vendor.open(nil)
+	defer d.close()
+	return x.do(call{method: getter, account: x.account(d.url), id: id}).ok() && slices.ContainsFunc(d.visits(), func(v *visit) bool {
+		return v.reply != nil && v.reply.status/100 == 2 && bytes.Contains(v.reply.body, []byte(id))
+	})
+}
+
+// unknown calls a method for records that never existed, and notes what is
+// wrong with its answers and with the list afterwards.
+func (x *trial) unknown(m *method) {
+	account := x.account(x.vendor.emulator)
+	listed := func() []string {
+		lister := x.sibling(m, list)
+		p, err := x.living(x.ctx)
+		if lister == nil || err != nil {
+			return nil
+		}
+		var ids []string
+		for _, page := range x.walk(x.ctx, p, lister, account, 50, "") {
+			ids = append(ids, page.ids()...)
+		}
+		return ids
+	}
+	before := listed()
+	for _, id := range x.strangers(m) {
+		if x.hidden(m, id) {
+			continue
+		}
+		a := x.do(call{method: m, account: account, id: id})
+		if a.ok() && m.kind == remove && m.advertised.GetDelete().GetRepeat() == providerv1.DeleteSemantics_REPEAT_SUCCEEDS {
+			continue // a vendor that cannot tell the two apart
+		}
+		if a.reason() != errs.RecordNotFound {
+			x.problem("%s: the id %s fits record_id_pattern and was never listed, and for it it answered %s instead of record_not_found", m, id, a)
+		}
+	}
+	if gone := without(before, listed()); len(gone) > 0 {
+		x.problem("%s: after calls with ids that were never listed the list lacks %s", m, some(gone))
 	}
 }
 
@@ -286,6 +414,7 @@ func gets(x *trial) {
 			continue
 		}
 		account := x.account(x.vendor.emulator)
+		var records []protoreflect.Message
 		step := max(len(known.all)/20, 1)
 		for i := 0; i < len(known.all); i += step {
 			id := known.all[i]
@@ -297,8 +426,15 @@ func gets(x *trial) {
 				x.problem("%s: asked for the record %s it gave %v", m, id, a.ids())
 			default:
 				x.sound(m, a.records[0])
+				records = append(records, a.records[0])
 			}
 		}
+		fields := m.advertised.GetReturnedFields()
+		if lister := x.sibling(m, list); lister != nil { // which has looked at all records
+			fields = without(fields, lister.advertised.GetReturnedFields())
+		}
+		x.unfilled(m, fields, records)
+		x.unknown(m)
 		remover := x.sibling(m, remove)
 		if remover == nil {
 			continue
@@ -361,6 +497,7 @@ func deletes(x *trial) {
 		case !second.ok() && second.reason() != errs.RecordNotFound:
 			x.problem("%s: a repeat answered %s, which is neither success nor record_not_found", m, second)
 		}
+		x.unknown(m)
 	}
 }
 
@@ -516,7 +653,7 @@ func remoteData(x *trial) {
 		if main == nil {
 			continue
 		}
-		ids := x.stocks[m.resource].all
+		ids := x.idsOf(c)
 		if !contains(m.advertised.GetReturnedFields(), "remote_data") {
 			continue
 		}
@@ -536,6 +673,9 @@ func remoteData(x *trial) {
 			}
 		}
 		for _, record := range a.records {
+			if !contains(ids, idOf(record)) {
+				continue // one that paging has kept from the suite, so the field was not added to it
+			}
 			data := bytesOf(record, "remote_data")
 			switch {
 			case data == nil:

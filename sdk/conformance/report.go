@@ -62,7 +62,9 @@ type Check struct {
 	Status Status `json:"status,omitempty"`
 	// Problems tell what is wrong, with what was wanted and what was got.
 	Problems []string `json:"problems,omitempty"`
-	// Advice says what to do about them.
+	// Notes tell what is no failure and yet worth a look.
+	Notes []string `json:"notes,omitempty"`
+	// Advice says what to do about the problems.
 	Advice string `json:"advice,omitempty"`
 	// Reason says why a check was skipped.
 	Reason       string `json:"reason,omitempty"`
@@ -119,6 +121,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		if c.Status == Failed {
 			fmt.Fprintf(&b, "          what to do: %s\n", c.Advice)
+		}
+		for _, note := range c.Notes {
+			fmt.Fprintf(&b, "          note: %s\n", note)
 		}
 		if c.Reason != told && c.Reason != "" { // one reason may hold for many in a row
 			fmt.Fprintf(&b, "          skipped: %s\n", c.Reason)

@@ -39,7 +39,7 @@ var requestChecks = []check{
 	{
 		name:   "requests/large",
 		title:  "a request of 5 MiB is read, and a page token of that size refused",
-		advice: "Set the gRPC server's cap on received messages to 40 MiB; most libraries stop at 4 MiB.",
+		advice: "Where the call came to ResourceExhausted or Unavailable, set the gRPC server's cap on received messages to 40 MiB: most libraries stop at 4 MiB. Where it came to anything else, refuse page tokens that the plugin did not make with INVALID_PARAMETER, as paging/tokens demands.",
 		needs:  needsVendor,
 		run:    largeRequests,
 	},

@@ -15,8 +15,9 @@ import (
 
 var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
 
-// enough is how much of a planted secret gives it away, in bytes.
-const enough = 14
+// enough is how much of a planted secret gives it away, in bytes. Of a vendor's
+// own secret only the whole counts: a part of it may be a common word.
+const enough = 8
 
 // holds tells whether a text gives a secret away: as it is, escaped for a URL
 // or for JSON, or within base64. Of a planted secret a part is enough.
@@ -24,8 +25,8 @@ func holds(text, secret string) bool {
 	needles := []string{secret}
 	if strings.HasPrefix(secret, canary) {
 		needles = nil
-		for i := 0; i+enough <= len(canary); i++ {
-			needles = append(needles, canary[i:i+enough])
+		for i := 0; i+enough <= len(secret); i++ {
+			needles = append(needles, secret[i:i+enough])
 		}
 	}
 	has := func(text string) bool {

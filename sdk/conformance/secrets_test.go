@@ -14,7 +14,8 @@ func TestASecretIsSeenInEveryForm(t *testing.T) {
 		"x " + secret,
 		`{"a":"\u0063` + canary[1:] + `"}`,
 		"a=" + strings.ReplaceAll(secret, "c", "%63"),
-		"half of it: " + canary[:enough] + "…",
+		"half of it: " + secret[:len(secret)/2] + "…",
+		"its end: …" + secret[len(secret)-enough:],
 	} {
 		assert.True(t, holds(text, secret), text)
 	}
@@ -24,7 +25,7 @@ func TestASecretIsSeenInEveryForm(t *testing.T) {
 			assert.True(t, holds(text, secret), text)
 		}
 	}
-	assert.False(t, holds("nothing of the sort, "+canary[:8], secret))
+	assert.False(t, holds("nothing of the sort, "+canary[:enough-1], secret))
 	assert.True(t, holds("the vendor's own: abc-123", "abc-123"))
 	assert.False(t, holds("the vendor's own: abc-12", "abc-123"), "of a secret that the suite did not make up the whole counts")
 }

@@ -6,6 +6,7 @@ package vendorjson
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,6 +118,21 @@ func Member(raw json.RawMessage, key string) (json.RawMessage, bool) {
 	}
 	return found, found != nil && alike == 1
 }
+
+// Unix reads an instant from seconds since 1970, whole ones or with a fraction
+// of which nothing is kept, in a number or a string. Zero and less, and what is
+// no such number, read as absent: vendors write 0 for nothing.
+func Unix(text Text) *time.Time {
+	whole, _, _ := strings.Cut(strings.TrimSpace(text.text), ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || seconds <= 0 || seconds > lastSecond {
+		return nil
+	}
+	return new(time.Unix(seconds, 0).UTC())
+}
+
+// lastSecond is the end of the year 9999.
+const lastSecond = 253402300799
 
 // Time reads an instant by the first layout that fits; one without a zone is
 // in UTC. Text that fits none, and zero dates such as "0000-00-00 00:00:00",

@@ -154,3 +154,18 @@ func FuzzOddFields(f *testing.F) {
 		}
 	})
 }
+
+func TestUnixSecondsAreAnInstant(t *testing.T) {
+	at := time.Date(2024, 2, 29, 12, 0, 5, 0, time.UTC)
+	for raw, want := range map[string]*time.Time{
+		`1709208005`: &at, `"1709208005"`: &at, `" 1709208005 "`: &at, `1709208005.75`: &at,
+		`253402300799`: new(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)),
+		`0`:            nil, `-5`: nil, `null`: nil, `""`: nil, `"soon"`: nil, `1e9`: nil, `{}`: nil, `true`: nil,
+		`1709208005000`:        nil, // milliseconds
+		`99999999999999999999`: nil,
+	} {
+		var text Text
+		require.NoError(t, json.Unmarshal([]byte(raw), &text), raw)
+		assert.Equal(t, want, Unix(text), raw)
+	}
+}

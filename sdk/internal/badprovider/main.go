@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -69,6 +70,11 @@ func manifest() *pb.HandshakeResponse {
 				{Method: pb.Method_METHOD_DELETE, Delete: &pb.DeleteSemantics{Kind: pb.DeleteSemantics_KIND_HARD, Repeat: pb.DeleteSemantics_REPEAT_NOT_FOUND}},
 			},
 		}},
+	}
+	if bad("promises-what-it-never-fills") {
+		for _, method := range m.Resources[0].Methods[:2] {
+			method.ReturnedFields = append(slices.Clone(fields), "title", "email_addresses.email")
+		}
 	}
 	if bad("has-no-version") {
 		m.Version = "one"

@@ -40,6 +40,8 @@ type plugin struct {
 	first    atomic.Pointer[pb.Account] // for one that mixes up accounts
 	last     atomic.Int64               // for one that shares what it should not
 
+	gone sync.Map // ids that were deleted, for one that knows no others that are not there
+
 	mu    sync.Mutex
 	lists map[string][]*crm.Contact // guarded by mu: for one that keeps whole lists
 	kept  [][]byte                  // guarded by mu: for one that leaks
@@ -227,6 +229,9 @@ func (p *plugin) ask(ctx context.Context, request vendorhttp.Request) (*account,
 	if err != nil && bad("repeats-writes") && request.Method == http.MethodDelete && response == nil {
 		_, _ = a.client.Main(ctx, request)
 		response, err = a.client.Main(ctx, request)
+	}
+	if e := (*errs.Error)(nil); errors.As(err, &e) && bad("shows-half-of-keys") {
+		e.Message += " (key " + a.key[:len(a.key)/2] + "…)"
 	}
 	if errors.Is(err, context.Canceled) && bad("goes-on-after-the-end") {
 		_, _ = a.client.Main(context.WithoutCancel(ctx), request)
@@ -450,8 +455,13 @@ func (p *plugin) ListContacts(ctx context.Context, r *crm.ListContactsRequest) (
 		}
 	}
 	limit := size
-	if bad("gives-more-than-asked") && size > 1 {
+	switch {
+	case bad("gives-more-than-asked") && size > 1:
 		limit = size + 1
+	case bad("ignores-the-page-size"):
+		limit = 25
+	case bad("begins-with-the-second-page") && r.GetPageToken() == "":
+		at.Offset = size
 	}
 	if bad("keeps-whole-lists") {
 		limit = 1000
@@ -553,6 +563,9 @@ func (p *plugin) GetContact(ctx context.Context, r *crm.GetContactRequest) (*crm
 		return nil, err
 	}
 	a, response, err := p.ask(ctx, vendorhttp.Request{Method: http.MethodGet, Path: path})
+	if errs.Is(err, errs.RecordNotFound) && bad("makes-up-records") && !p.wasDeleted(r.GetId()) {
+		return &crm.GetContactResponse{Contact: &crm.Contact{Id: new(r.GetId())}, Result: a.result(r.GetCall(), response)}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -568,6 +581,11 @@ func (p *plugin) GetContact(ctx context.Context, r *crm.GetContactRequest) (*crm
 	return &crm.GetContactResponse{Contact: contact, Result: result}, p.nameCompanies(ctx, a, result, contact)
 }
 
+func (p *plugin) wasDeleted(id string) bool {
+	_, was := p.gone.Load(id)
+	return was
+}
+
 func (p *plugin) DeleteContact(ctx context.Context, r *crm.DeleteContactRequest) (*crm.DeleteContactResponse, error) {
 	path, err := p.at(r.GetId())
 	if err != nil {
@@ -575,6 +593,17 @@ func (p *plugin) DeleteContact(ctx context.Context, r *crm.DeleteContactRequest)
 	}
 	a, response, err := p.ask(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: path})
 	result := a.result(r.GetCall(), response)
+	if errs.Is(err, errs.RecordNotFound) && !p.wasDeleted(r.GetId()) {
+		switch {
+		case bad("deletes-what-never-was"):
+			err = nil
+		case bad("deletes-another-instead"):
+			_, _ = a.client.Side(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"people", "1099"}})
+		}
+	}
+	if err == nil {
+		p.gone.Store(r.GetId(), true)
+	}
 	if errs.Is(err, errs.RecordNotFound) && a.client.DeleteResent() {
 		result.AlreadyDeleted, err = !bad("hides-that-it-was-gone"), nil
 	}
