@@ -56,6 +56,7 @@ Examples:
 type pluginFlags struct {
 	PluginDir string `help:"Folder of the provider plugins; when left out, that of the host that runs on the data directory, else plugins/ beside this program." env:"UNICRM_PLUGIN_DIR" type:"path" placeholder:"DIR"`
 	DataDir   string `help:"Folder of the store of the host." default:"unicrm-data" env:"UNICRM_DATA_DIR" type:"path"`
+	Offline   bool   `help:"Change the plugin directory although a host that is not found seems to use it."`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -123,7 +124,7 @@ func (f pluginFlags) change(ctx context.Context, do func(*catalog.Directory) (sl
 	if err != nil {
 		return err
 	}
-	if err := s.known(f.DataDir); err != nil {
+	if err := s.known(f); err != nil {
 		return err
 	}
 	d, err := catalog.Change(s.dir)
@@ -161,9 +162,9 @@ func (f pluginFlags) change(ctx context.Context, do func(*catalog.Directory) (sl
 
 // known refuses to change a directory behind the back of a host that runs on
 // another data directory than the command was told.
-func (s site) known(dataDir string) error {
-	if len(s.hosts) == 0 && control.InUse(s.dir) {
-		return fmt.Errorf("a host uses %s, but none runs on the data directory %s; name that host's with --data-dir", s.dir, dataDir)
+func (s site) known(f pluginFlags) error {
+	if len(s.hosts) == 0 && !f.Offline && control.InUse(s.dir) {
+		return fmt.Errorf("a host uses %s, but none runs on the data directory %s; name that host's with --data-dir, or say --offline", s.dir, f.DataDir)
 	}
 	return nil
 }
@@ -411,7 +412,7 @@ func (c *pluginReload) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.known(c.DataDir); err != nil {
+	if err := s.known(c.pluginFlags); err != nil {
 		return err
 	}
 	if len(s.hosts) == 0 {

@@ -13,6 +13,7 @@ import (
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
+	"github.com/unicrm/unicrm/sdk/internal/model"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
@@ -22,10 +23,6 @@ var (
 	// hostPattern is a name, or "*." before a name of two parts or more.
 	hostPattern = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 )
-
-// hostileIDs must all be refused by every IDPattern: as a path segment they
-// would change the request.
-var hostileIDs = []string{"", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "1/", "/1", "1?x=1", "1#", "1%00", "1 ", " 1", "1\n", "\t1", "1\u00a0", "\u30001", "1\u2028", "1/../2"}
 
 // manifest checks the provider's description of itself and puts it into the
 // protocol's form. Every problem is an author's mistake; all are told at once.
@@ -100,7 +97,7 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 	if err != nil || r.IDPattern == "" {
 		problems = append(problems, fmt.Errorf("%s: IDPattern %q is not a regular expression", name, r.IDPattern))
 	} else {
-		for _, id := range hostileIDs {
+		for _, id := range model.HostileIDs {
 			if pattern.MatchString(id) {
 				problems = append(problems, fmt.Errorf("%s: IDPattern accepts %q", name, id))
 			}
@@ -112,7 +109,7 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 			problems = append(problems, fmt.Errorf("%s: %s.Do is nil", name, field))
 		}
 		for _, path := range method.ReturnedFields {
-			if !hasPath(record, path) {
+			if !model.HasPath(record, path) {
 				problems = append(problems, fmt.Errorf("%s: the model has no field %q", name, path))
 			}
 		}
@@ -135,19 +132,4 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics}, "Delete", r.Delete.Do != nil)
 	}
 	return capabilities, errors.Join(problems...)
-}
-
-// hasPath tells whether a dotted path leads to a field of the message.
-func hasPath(message protoreflect.MessageDescriptor, path string) bool {
-	for name := range strings.SplitSeq(path, ".") {
-		if message == nil {
-			return false
-		}
-		field := message.Fields().ByName(protoreflect.Name(name))
-		if field == nil {
-			return false
-		}
-		message = field.Message()
-	}
-	return true
 }

@@ -31,6 +31,7 @@ import (
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk/crm"
 	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/internal/model"
 	"github.com/unicrm/unicrm/sdk/redact"
 	"github.com/unicrm/unicrm/sdk/vendorhttp"
 	"github.com/unicrm/unicrm/sdk/wire"
@@ -540,7 +541,7 @@ func TestAnIDThatNoRecordCanHaveReachesNobody(t *testing.T) {
 	}
 	provider.Contacts.Get.Do, provider.Contacts.Delete.Do = reached, reached
 	p := serve(t, provider)
-	for _, id := range append([]string{"A", "1-2", "1\n2", "a/../b", "é", "1\u00a0", "\u202e1", strings.Repeat("/", 100_000)}, hostileIDs...) {
+	for _, id := range append([]string{"A", "1-2", "1\n2", "a/../b", "é", "1\u00a0", "\u202e1", strings.Repeat("/", 100_000)}, model.HostileIDs...) {
 		_, err := p.contacts.GetContact(t.Context(), &crmv1.GetContactRequest{Call: accountAt(""), Id: id})
 		assert.Equal(t, "invalid_id", reasonOf(t, err), "%.50q", id)
 		assert.Less(t, len(errs.FromStatus(err).Message), 1000)

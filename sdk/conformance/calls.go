@@ -116,6 +116,28 @@ func (s *suite) of(kinds ...providerv1.Method) []*method {
 	return found
 }
 
+// reset brings the emulator back to its start; false, and told, when it cannot.
+func (x *trial) reset() bool {
+	err := x.vendor.reset(x.ctx)
+	if err != nil {
+		x.problem("%v", err)
+	}
+	return err == nil
+}
+
+// anew gives the advertised methods of a kind on an emulator that was reset;
+// that there are none is the reason to skip what they are wanted for.
+func (x *trial) anew(kind providerv1.Method) []*method {
+	if !x.reset() {
+		return nil
+	}
+	methods := x.of(kind)
+	if len(methods) == 0 {
+		x.skip("no %s is advertised", strings.ToLower(strings.TrimPrefix(kind.String(), "METHOD_")))
+	}
+	return methods
+}
+
 // sibling is the advertised method of another kind of the same resource, or nil.
 func (s *suite) sibling(m *method, kind providerv1.Method) *method {
 	for _, other := range s.of(kind) {

@@ -33,8 +33,7 @@ var loadChecks = []check{
 const atOneTime = 64
 
 func concurrency(x *trial) {
-	if err := x.vendor.reset(x.ctx); err != nil {
-		x.problem("%v", err)
+	if !x.reset() {
 		return
 	}
 	var calls []call

@@ -17,6 +17,7 @@ import (
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
+	"github.com/unicrm/unicrm/sdk/internal/model"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
@@ -181,13 +182,13 @@ func resourceContents(x *trial, r *providerv1.ResourceCapabilities) {
 		seen[m.GetMethod()] = true
 		for field, paths := range map[string][]string{"returned_fields": m.GetReturnedFields(), "writable_fields": m.GetWritableFields(), "required_fields": m.GetRequiredFields(), "sort_keys": m.GetSortKeys()} {
 			for _, path := range paths {
-				if !hasPath(record, path) {
+				if !model.HasPath(record, path) {
 					x.problem("%s: %s: the model has no field %q", what, field, path)
 				}
 			}
 		}
 		for _, filter := range m.GetFilters() {
-			if filter.GetField() != "search" && !hasPath(record, filter.GetField()) {
+			if filter.GetField() != "search" && !model.HasPath(record, filter.GetField()) {
 				x.problem("%s: filters: the model has no field %q", what, filter.GetField())
 			}
 			if len(filter.GetOperators()) == 0 {
@@ -229,27 +230,6 @@ func recordOf(resource string) protoreflect.MessageDescriptor {
 	return found
 }
 
-// hasPath tells whether a dotted path leads to a field of the message.
-func hasPath(message protoreflect.MessageDescriptor, path string) bool {
-	for name := range strings.SplitSeq(path, ".") {
-		if message == nil {
-			return false
-		}
-		field := message.Fields().ByName(protoreflect.Name(name))
-		if field == nil {
-			return false
-		}
-		message = field.Message()
-	}
-	return true
-}
-
-// hostileIDs would change the request as a segment of a path.
-var hostileIDs = []string{
-	"", ".", "..", "/", "1/", "/1", "1/2", "1/../2", "../1", "1?x=1", "?", "1#x", "#", "1%2f2", "%2e%2e", "1%00", "%",
-	" ", "1 ", " 1", "1 2", "1\n", "\n1", "1\r\n2", "\t1", "1\x00", "1\u00a0", "\u30001", "1\u2028",
-}
-
 func idPatterns(x *trial) {
 	for _, r := range x.manifest.GetResources() {
 		pattern, err := patternOf(r.GetRecordIdPattern())
@@ -257,7 +237,7 @@ func idPatterns(x *trial) {
 			x.problem("%s: record_id_pattern %q is not a regular expression (RE2)", r.GetResource(), r.GetRecordIdPattern())
 			continue
 		}
-		for _, id := range hostileIDs {
+		for _, id := range model.HostileIDs {
 			if pattern.MatchString(id) {
 				x.problem("%s: record_id_pattern %q matches %q", r.GetResource(), r.GetRecordIdPattern(), id)
 			}

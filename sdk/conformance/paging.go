@@ -59,14 +59,7 @@ func (m *method) pageCap() int {
 }
 
 func pageSizes(x *trial) {
-	if err := x.vendor.reset(x.ctx); err != nil {
-		x.problem("%v", err)
-		return
-	}
-	methods := x.of(list)
-	if len(methods) == 0 {
-		x.skip("no list is advertised")
-	}
+	methods := x.anew(list)
 	for _, m := range methods {
 		p, err := x.living(x.ctx)
 		if err != nil {
@@ -180,8 +173,7 @@ func pageDeletions(x *trial) {
 			x.skip("no delete is advertised, so nothing can be deleted between pages")
 			continue
 		}
-		if err := x.vendor.reset(x.ctx); err != nil {
-			x.problem("%v", err)
+		if !x.reset() {
 			return
 		}
 		all := x.stocks[m.resource].all
@@ -226,8 +218,7 @@ func pageAdditions(x *trial) {
 			x.skip("no delete is advertised, and without one the suite cannot bring records back")
 			continue
 		}
-		if err := x.vendor.reset(x.ctx); err != nil {
-			x.problem("%v", err)
+		if !x.reset() {
 			return
 		}
 		account := x.account(x.vendor.emulator)

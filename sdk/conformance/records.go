@@ -230,14 +230,7 @@ func (x *trial) sound(m *method, record protoreflect.Message) {
 }
 
 func lists(x *trial) {
-	if err := x.vendor.reset(x.ctx); err != nil {
-		x.problem("%v", err)
-		return
-	}
-	methods := x.of(list)
-	if len(methods) == 0 {
-		x.skip("no list is advertised")
-	}
+	methods := x.anew(list)
 	for _, m := range methods {
 		d := x.vendor.open(nil)
 		p, err := x.living(x.ctx)
@@ -399,14 +392,7 @@ func (s *suite) searches(d *door) bool {
 }
 
 func gets(x *trial) {
-	if err := x.vendor.reset(x.ctx); err != nil {
-		x.problem("%v", err)
-		return
-	}
-	methods := x.of(get)
-	if len(methods) == 0 {
-		x.skip("no get is advertised")
-	}
+	methods := x.anew(get)
 	for _, m := range methods {
 		known := x.stocks[m.resource]
 		if known == nil || len(known.all) == 0 {
@@ -448,14 +434,7 @@ func gets(x *trial) {
 }
 
 func deletes(x *trial) {
-	if err := x.vendor.reset(x.ctx); err != nil {
-		x.problem("%v", err)
-		return
-	}
-	methods := x.of(remove)
-	if len(methods) == 0 {
-		x.skip("no delete is advertised")
-	}
+	methods := x.anew(remove)
 	for _, m := range methods {
 		lister := x.sibling(m, list)
 		if lister == nil {

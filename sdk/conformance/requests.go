@@ -11,6 +11,7 @@ import (
 
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk/errs"
+	"github.com/unicrm/unicrm/sdk/internal/model"
 )
 
 // requestChecks are about requests that a good host does not make.
@@ -60,7 +61,7 @@ func hostileRequests(x *trial) {
 		known := d.visits()
 		ids := append([]string{
 			good + "/", good + "/..", good + "?x=1", good + "#", good + "%00", good + "/" + good, "../" + good, good + ";x", good + "\r\nX-Conformance: 1", strings.Repeat("9", 100_000),
-		}, hostileIDs...)
+		}, model.HostileIDs...)
 		each(ids, func(id string) {
 			d := x.vendor.open(func(v *visit) { v.say(200, "application/json", "{}") })
 			defer d.close()

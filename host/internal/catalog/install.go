@@ -17,11 +17,7 @@ import (
 const (
 	// staging begins the name of a folder in which an installation is prepared.
 	staging = ".staging-"
-	// maxFiles and maxBytes bound what an archive may unpack to.
-	maxFiles = 20_000
-	maxBytes = 512 << 20
-	// maxPath and maxDepth bound a path in it: bytes, and folders.
-	maxPath  = 1024
+	// maxDepth is how many folders a path in an archive may lead through.
 	maxDepth = 64
 	// folderMode lets every user read a plugin directory: who installs need not
 	// be who runs the host.
@@ -56,12 +52,12 @@ func Change(dir string) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the plugin directory: %w", err)
 	}
-	recoverStaging(absolute)
 	d := &Directory{dir: absolute, unlock: unlock}
 	if err := d.load(); err != nil {
 		unlock()
 		return nil, err
 	}
+	d.recoverStaging()
 	return d, nil
 }
 
@@ -95,24 +91,38 @@ func (d *Directory) putBack(kept, folder string) {
 }
 
 // recoverStaging clears up after a command that was killed: what it had set
-// aside and not replaced goes back, the rest goes.
-func recoverStaging(dir string) {
-	entries, _ := os.ReadDir(dir)
+// aside and the lock still wants goes back, the rest goes.
+func (d *Directory) recoverStaging() {
+	entries, _ := os.ReadDir(d.dir)
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), staging) {
 			continue
 		}
-		kept := filepath.Join(dir, entry.Name())
+		kept := filepath.Join(d.dir, entry.Name())
 		place, err := os.ReadFile(filepath.Join(kept, "place"))
-		if err == nil && filepath.IsLocal(string(place)) {
-			folder := filepath.Join(dir, string(place))
-			if _, err := os.Lstat(folder); errors.Is(err, os.ErrNotExist) {
-				_ = os.MkdirAll(filepath.Dir(folder), folderMode)
-				_ = os.Rename(filepath.Join(kept, "old"), folder)
-			}
+		if err == nil && filepath.IsLocal(string(place)) && d.wants(string(place), filepath.Join(kept, "old")) {
+			d.putBack(kept, filepath.Join(d.dir, string(place)))
 		}
 		removeTree(kept)
 	}
+}
+
+// wants tells whether the lock means what was set aside rather than what lies
+// in its place, <slug> or <slug>/<version>.
+func (d *Directory) wants(place, old string) bool {
+	slug, version, one := strings.Cut(place, string(filepath.Separator))
+	if _, err := os.Lstat(filepath.Join(d.dir, place)); !one || errors.Is(err, os.ErrNotExist) {
+		return errors.Is(err, os.ErrNotExist) && d.installed(slug, version) == nil
+	}
+	locked := d.lock.find(slug, version)
+	if locked == nil {
+		return false
+	}
+	sum := locked.SHA256[platform]
+	name := wire.BinaryPrefix + slug
+	there, thereErr := executable.Hash(hashedPath(filepath.Join(d.dir, place, name), sum))
+	aside, err := executable.Hash(hashedPath(filepath.Join(old, name), sum))
+	return err == nil && aside == sum && (thereErr != nil || there != sum)
 }
 
 func (d *Directory) load() (err error) {
@@ -124,12 +134,14 @@ func (d *Directory) load() (err error) {
 		d.lock = d.before.clone()
 		return nil
 	}
-	places, _, err := findPlaces(d.dir)
+	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return err
 	}
-	if len(places) > 0 {
-		return fmt.Errorf("%s holds plugins without a %s, as a build leaves them; name another folder with --plugin-dir and install them there", d.dir, LockFile)
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") { // a build's output, a source tree, somebody's home
+			return fmt.Errorf("%s holds %s and no %s, so it is no plugin directory; name an empty or a new folder with --plugin-dir", d.dir, entry.Name(), LockFile)
+		}
 	}
 	return nil
 }

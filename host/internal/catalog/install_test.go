@@ -374,6 +374,32 @@ func TestABuildsFolderIsNotTurnedIntoAPluginDirectory(t *testing.T) {
 	assert.Empty(t, p.SHA256)
 }
 
+func TestAFolderOfSomethingElseIsNotTurnedIntoAPluginDirectory(t *testing.T) {
+	dir := pluginDir(t) // as the folder plugins of this repository
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "wix", "emulator"), 0o755))
+	before := contents(t, dir)
+	_, err := Change(dir)
+	require.ErrorContains(t, err, "so it is no plugin directory")
+	assert.Equal(t, before, contents(t, dir))
+}
+
+func TestWhatARemoveLeftWhenItWasKilledAfterItsEndGoes(t *testing.T) {
+	dir := pluginDir(t)
+	require.NoError(t, install(t, dir, acme(t, "1.0.0", ""), InstallOptions{}))
+	d, err := Change(dir)
+	require.NoError(t, err)
+	require.NoError(t, d.Remove("acme", ""))
+	require.NoError(t, d.Commit())
+	d.unlock() // it was killed
+	d, err = Change(dir)
+	require.NoError(t, err)
+	d.Close()
+	assert.NoDirExists(t, filepath.Join(dir, "acme"))
+	left, err := filepath.Glob(filepath.Join(dir, staging+"*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
 func TestADirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	dir := pluginDir(t)
 	require.NoError(t, install(t, dir, acme(t, "1.0.0", ""), InstallOptions{}))
@@ -418,6 +444,17 @@ func TestACommandThatWasKilledIsClearedUpAfter(t *testing.T) {
 		"while it replaced": func(d *Directory) {
 			_, err := d.setAside(filepath.Join(dir, "acme", "1.0.0"))
 			require.NoError(t, err)
+		},
+		"when it had replaced and not yet said so": func(d *Directory) {
+			_, err := d.Install(t.Context(), acme(t, "1.0.0", "changed"), InstallOptions{Replace: true})
+			require.NoError(t, err)
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, manifestFolder)))
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, manifestFolder), 0o755))
+			for name, content := range before {
+				if filepath.Dir(name) == manifestFolder {
+					require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+				}
+			}
 		},
 		"while it removed": func(d *Directory) { require.NoError(t, d.Remove("acme", "")) },
 		"while it installed": func(d *Directory) {

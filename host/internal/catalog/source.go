@@ -118,7 +118,7 @@ func unpack(ctx context.Context, source, target string) error {
 	}
 	defer func() { _ = root.Close() }()
 	archive := tar.NewReader(unzipped)
-	left := int64(maxBytes)
+	left := int64(executable.MaxBytes)
 	for files := 0; ; files++ {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -131,12 +131,12 @@ func unpack(ctx context.Context, source, target string) error {
 			return fmt.Errorf("it is not a whole tar archive: %w", err)
 		}
 		name := filepath.Clean(filepath.FromSlash(header.Name))
-		if files >= maxFiles || header.Size > left {
-			return fmt.Errorf("it holds more than %d files or %d MiB", maxFiles, maxBytes>>20)
+		if files >= executable.MaxThings || header.Size > left {
+			return fmt.Errorf("it holds more than %d files or %d MiB", executable.MaxThings, executable.MaxBytes>>20)
 		}
 		// Every folder of a path is one more thing to make: short ones only.
-		if len(name) > maxPath || strings.Count(name, string(filepath.Separator)) >= maxDepth {
-			return fmt.Errorf("the archive holds a path of more than %d bytes or %d folders", maxPath, maxDepth)
+		if len(name) > executable.MaxPath || strings.Count(name, string(filepath.Separator)) >= maxDepth {
+			return fmt.Errorf("the archive holds a path of more than %d bytes or %d folders", executable.MaxPath, maxDepth)
 		}
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("the archive holds %.100q, which leads out of it", header.Name)

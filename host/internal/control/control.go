@@ -73,21 +73,23 @@ func Announce(h Host) (withdraw func(), err error) {
 	}), nil
 }
 
-// lockShared takes a share in a folder's lock. Reading is all that it needs.
+// lockShared takes a share in a folder's lock. Reading is all that it needs, so
+// anybody who can read the folder can hold the lock too: a command that looks,
+// for a moment, or somebody who wants no host to start. Such a lock is waited
+// for shortly and then done without.
 func lockShared(dir string) (*os.File, error) {
 	opened, err := os.Open(dir)
-	if err != nil {
-		return nil, err
+	for range 20 {
+		if err != nil || !errors.Is(syscall.Flock(int(opened.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
 	}
-	if err := syscall.Flock(int(opened.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
-		_ = opened.Close()
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return opened, nil
+	return opened, err
 }
 
-// InUse tells whether any host runs on a plugin directory, on whichever data
-// directory.
+// InUse tells whether any host seems to run on a plugin directory, on whichever
+// data directory.
 func InUse(pluginDir string) bool {
 	opened, err := os.Open(pluginDir)
 	if err != nil {

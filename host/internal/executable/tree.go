@@ -26,7 +26,15 @@ type limits struct {
 	path   int   // bytes of one path within the folder
 }
 
-var defaultLimits = limits{things: 20_000, bytes: 512 << 20, path: 1024}
+// What a plugin may hold: files, folders and links together, bytes of all files,
+// bytes of one path.
+const (
+	MaxThings = 20_000
+	MaxBytes  = 512 << 20
+	MaxPath   = 1024
+)
+
+var defaultLimits = limits{things: MaxThings, bytes: MaxBytes, path: MaxPath}
 
 // tree reads a folder once. Whatever happens to the folder meanwhile, the lines
 // tell exactly what the copy holds.

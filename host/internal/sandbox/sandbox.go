@@ -76,7 +76,7 @@ func startEmulator(ctx context.Context, p *catalog.Plugin, seed int) (*Emulator,
 	e := &Emulator{Slug: p.Slug, file: file, done: make(chan struct{})}
 	// It ends by itself when this process has gone, however that came about.
 	e.cmd = file.Command(nil, "emulate", "--listen", "127.0.0.1:0", "--seed", strconv.Itoa(seed), "--json")
-	e.cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	e.cmd.Env = []string{"PATH=" + executable.SafePath}
 	e.cmd.Stderr = os.Stderr
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := e.cmd.StdoutPipe()

@@ -213,10 +213,13 @@ func TestANewVersionThatIsNotWellLeavesTheOldOneServing(t *testing.T) {
 		"health: rpc error: code = Internal desc = the disk is full":                                            b.bare("2.4.0", "unhealthy"),
 		"health: rpc error: code = Unavailable":                                                                 b.bare("2.5.0", "crash-on-health"),
 		"health: rpc error: code = DeadlineExceeded":                                                            b.bare("2.6.0", "hang-on-health"),
-		"configure: rpc error":                                               b.bare("2.7.0", "unconfigurable"),
-		"says that it is testplugin 9.9.9, but the binary was":               b.binary("3.0.0", "other-version"),
-		"its manifest lies: allowed_hosts is [api.vendor.test evil.te":       described(b.binary("3.1.0", "greedy")),
+
 		"has the SHA-256 " + sum + ", but the lock says " + wrongHash.SHA256: wrongHash,
+
+		"its manifest lies: allowed_hosts is [api.vendor.test evil.te": described(b.binary("3.1.0", "greedy")),
+		"says that it is testplugin 9.9.9, but the binary was":         b.binary("3.0.0", "other-version"),
+
+		"configure: rpc error":   b.bare("2.7.0", "unconfigurable"),
 		"permission denied":      folder,
 		"no such file":           other("4.2.0", nil),
 		"exec format error":      other("4.3.0", []byte("just text")),
