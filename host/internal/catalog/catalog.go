@@ -374,12 +374,13 @@ func (c *Catalog) Version(slug, version string) (*Plugin, bool) {
 type Runner interface {
 	Apply(ctx context.Context, plan supervisor.Plan, restart bool) error
 	Remove(slug string)
+	Status(slug string) (supervisor.Status, bool)
 }
 
 // Reload reads the directory anew and has the runner run what it says now: of
 // one provider or, with an empty slug, of all. With restart, what has not
-// changed gets a fresh process too. A provider whose new version does not
-// start is left as it was, and the error says why.
+// changed gets a fresh process too; of all only those that have one. A provider
+// whose new version does not start is left as it was, and the error says why.
 func (c *Catalog) Reload(ctx context.Context, runner Runner, slug string, restart bool) error {
 	c.reload.Lock()
 	defer c.reload.Unlock()
@@ -388,8 +389,8 @@ func (c *Catalog) Reload(ctx context.Context, runner Runner, slug string, restar
 		return err
 	}
 	now := c.current.Load()
-	slugs := []string{slug}
-	if slug == "" {
+	slugs, all := []string{slug}, slug == ""
+	if all {
 		both := maps.Clone(now.lines)
 		maps.Copy(both, next.lines)
 		slugs = slices.Sorted(maps.Keys(both))
@@ -400,7 +401,12 @@ func (c *Catalog) Reload(ctx context.Context, runner Runner, slug string, restar
 		line, has := next.lines[slug]
 		switch {
 		case has:
-			if err := runner.Apply(ctx, line.plan(), restart); err != nil {
+			fresh := restart
+			if all { // what nobody has used yet need not start now
+				status, there := runner.Status(slug)
+				fresh = restart && there && status.State != supervisor.Stopped
+			}
+			if err := runner.Apply(ctx, line.plan(), fresh); err != nil {
 				failures = append(failures, err)
 				continue
 			}

@@ -48,6 +48,9 @@ func Change(dir string) (*Directory, error) {
 	if err := executable.CheckFolder(absolute); err != nil && !errors.Is(err, executable.ErrGroupWritable) {
 		return nil, err
 	}
+	if err := refuseForeign(absolute); err != nil {
+		return nil, err
+	}
 	unlock, err := lockFile(filepath.Join(absolute, ".lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the plugin directory: %w", err)
@@ -59,6 +62,24 @@ func Change(dir string) (*Directory, error) {
 	}
 	d.recoverStaging()
 	return d, nil
+}
+
+// refuseForeign refuses a folder that is something else already: a build's
+// output, a source tree, somebody's home.
+func refuseForeign(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, LockFile)); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") {
+			return fmt.Errorf("%s holds %s and no %s, so it is no plugin directory; name an empty or a new folder with --plugin-dir", dir, entry.Name(), LockFile)
+		}
+	}
+	return nil
 }
 
 // setAside moves an installed version, or a whole provider, into a folder of
@@ -132,16 +153,6 @@ func (d *Directory) load() (err error) {
 	d.lock = &Lock{Plugins: []LockedPlugin{}}
 	if d.before != nil {
 		d.lock = d.before.clone()
-		return nil
-	}
-	entries, err := os.ReadDir(d.dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), ".") { // a build's output, a source tree, somebody's home
-			return fmt.Errorf("%s holds %s and no %s, so it is no plugin directory; name an empty or a new folder with --plugin-dir", d.dir, entry.Name(), LockFile)
-		}
 	}
 	return nil
 }

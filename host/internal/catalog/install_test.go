@@ -381,6 +381,7 @@ func TestAFolderOfSomethingElseIsNotTurnedIntoAPluginDirectory(t *testing.T) {
 	_, err := Change(dir)
 	require.ErrorContains(t, err, "so it is no plugin directory")
 	assert.Equal(t, before, contents(t, dir))
+	assert.NoFileExists(t, filepath.Join(dir, ".lock"))
 }
 
 func TestWhatARemoveLeftWhenItWasKilledAfterItsEndGoes(t *testing.T) {
@@ -584,6 +585,7 @@ func TestWithoutTheActiveVersionNoOtherServesInItsPlace(t *testing.T) {
 // runner notes what it is told and refuses what it is told to.
 type runner struct {
 	refuse  string // a version
+	running string // a slug
 	applied []string
 	removed []string
 }
@@ -597,6 +599,24 @@ func (r *runner) Apply(_ context.Context, plan supervisor.Plan, restart bool) er
 }
 
 func (r *runner) Remove(slug string) { r.removed = append(r.removed, slug) }
+
+func (r *runner) Status(slug string) (supervisor.Status, bool) {
+	state := supervisor.Stopped
+	if slug == r.running {
+		state = supervisor.Ready
+	}
+	return supervisor.Status{State: state}, true
+}
+
+func TestAReloadOfAllRestartsOnlyWhatRuns(t *testing.T) {
+	dir := pluginDir(t)
+	for _, slug := range []string{"acme", "busy"} {
+		require.NoError(t, install(t, dir, sourceFile(t, "unicrm-provider-"+slug, script(slug, "1.0.0", ""), 0o755), InstallOptions{}))
+	}
+	r := &runner{running: "busy"}
+	require.NoError(t, open(t, dir).Reload(t.Context(), r, "", true))
+	assert.Equal(t, []string{"acme@1.0.0 restart=false", "busy@1.0.0 restart=true"}, r.applied)
+}
 
 func TestAReloadShowsOnlyWhatRuns(t *testing.T) {
 	dir := pluginDir(t)
