@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	slugPattern   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	slugPattern   = regexp.MustCompile(wire.SlugPattern)
 	methodPattern = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 	// hostPattern is a name, or "*." before a name of two parts or more.
 	hostPattern = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$`)

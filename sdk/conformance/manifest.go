@@ -83,7 +83,7 @@ func compact(data []byte) []byte {
 }
 
 var (
-	slugForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	slugForm = regexp.MustCompile(wire.SlugPattern)
 	nameForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 	hostForm = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 )

@@ -19,6 +19,9 @@ const (
 	LifelineEnv = "UNICRM_LIFELINE_FD"
 	// MaxMessage caps a gRPC message in both directions, in bytes.
 	MaxMessage = 40 << 20
+	// SlugPattern (RE2) is what a provider's slug is: it becomes part of file
+	// names and URLs.
+	SlugPattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
 	// BinaryPrefix begins the name of every provider binary.
 	BinaryPrefix = "unicrm-provider-"
 )

@@ -34,8 +34,8 @@ const (
 	maxPattern   = 500
 )
 
-// slugPattern is what a slug may be: it becomes a folder and part of URLs.
-var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+// slugPattern keeps slugs from being paths.
+var slugPattern = regexp.MustCompile(wire.SlugPattern)
 
 // checkName refuses what could not be a folder of a plugin directory.
 func checkName(slug, version string) error {

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/unicrm/unicrm/sdk/wire"
 )
 
 //go:embed all:acme
@@ -55,7 +57,7 @@ type Options struct {
 }
 
 var (
-	slugPattern    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	slugPattern    = regexp.MustCompile(wire.SlugPattern)
 	modulePattern  = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+$`)
 	versionPattern = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 )
