@@ -248,18 +248,11 @@ func formats(t *testing.T, c *client, p provider) {
 	}
 	requireError(t, c.contacts(http.MethodDelete, p.slug, p.first, "truto_response_format=raw"), 404, "record_not_found")
 
-	for _, query := range []string{"truto_response_format=stream", "truto_response_format=debug", "truto_key_by=id", "truto_dry_run=true"} {
+	for _, query := range []string{"truto_ignore_limit=true", "truto_body_passthrough=true", "truto_super_query=wnam", "truto_skip_api_call=true"} {
 		requireError(t, c.contacts(http.MethodGet, p.slug, "", query), 400, "unsupported")
 	}
 	for _, query := range []string{"truto_response_format=xml", "truto_ignore_remote_data=1", "truto_exclude_fields[]=nonsense", "truto_exclude_fields[a]=id", "unknown=1", "remote_query=1", "remote_query[]=1", "remote_query[a=1", "a%zz=1"} {
 		requireError(t, c.contacts(http.MethodGet, p.slug, "", query), 400, "invalid_parameter")
-	}
-	for _, query := range []string{"first_name=Ada", "email_addresses[][email]=a@example.com", "created_at[gte]=2024-01-01T00:00:00Z", "sort_by[name]=asc", "search=ada"} {
-		body := requireError(t, c.contacts(http.MethodGet, p.slug, "", query), 400, "unsupported")
-		assert.Contains(t, body, "truto_error_insight")
-		lenient := c.contacts(http.MethodGet, p.slug, "", query+"&truto_ignore_unsupported=true")
-		assert.Equal(t, 200, lenient.status)
-		assert.NotEmpty(t, lenient.header.Get("Unicrm-Ignored"))
 	}
 	requireError(t, c.contacts(http.MethodGet, p.slug, p.first, "limit=1"), 400, "invalid_parameter")
 	requireError(t, c.contacts(http.MethodDelete, p.slug, p.first, "first_name=x"), 400, "invalid_parameter")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -29,6 +30,7 @@ type hostFlags struct {
 	Listen         string        `help:"Address to serve on; port 0 takes a free one." default:"127.0.0.1:8080" env:"UNICRM_LISTEN"`
 	PluginDir      string        `help:"Folder of the provider plugins." default:"${plugins}" env:"UNICRM_PLUGIN_DIR" type:"path"`
 	RequestTimeout time.Duration `help:"Time that one API call has in all, retries and waits included." default:"30s" env:"UNICRM_REQUEST_TIMEOUT"`
+	BatchTimeout   time.Duration `help:"Time that one call about many records, a batch-delete, has in all." default:"5m" env:"UNICRM_BATCH_TIMEOUT"`
 	DrainTimeout   time.Duration `help:"Time that requests in flight have to end after SIGTERM." default:"30s" env:"UNICRM_DRAIN_TIMEOUT"`
 	LenientFilters bool          `help:"Ignore filters and sort keys that a provider cannot serve, and name them in the header Unicrm-Ignored." env:"UNICRM_LENIENT_FILTERS"`
 	processFlags
@@ -95,6 +97,9 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	if flags.RequestTimeout < time.Second {
 		return nil, fmt.Errorf("--request-timeout %s is less than a second", flags.RequestTimeout)
 	}
+	if flags.BatchTimeout < time.Second {
+		return nil, fmt.Errorf("--batch-timeout %s is less than a second", flags.BatchTimeout)
+	}
 	options, err := flags.supervisorOptions(log)
 	if err != nil {
 		return nil, err
@@ -106,6 +111,11 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	if err != nil {
 		return nil, err
 	}
+	// The migrations were parsed in pooled buffers of 4 MiB each. Left there, they
+	// let the heap grow to twice their size before it is first collected; a pool
+	// is empty after two collections.
+	runtime.GC()
+	runtime.GC()
 	for _, slug := range flags.named() {
 		if _, ok := plugins.Find(slug); !ok {
 			log.Warn("a setting names a plugin that is not installed", "plugin", slug)
@@ -118,7 +128,7 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	h.accounts = accounts.New(s, plugins, h.supervisor, allowBaseURLs)
 	handler, err := api.New(ctx, api.Config{
 		Store: s, Tokens: h.tokens, Accounts: h.accounts, Catalog: plugins, Providers: h.supervisor,
-		RequestTimeout: flags.RequestTimeout, LenientFilters: flags.LenientFilters, Log: log,
+		RequestTimeout: flags.RequestTimeout, BatchTimeout: flags.BatchTimeout, LenientFilters: flags.LenientFilters, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -126,11 +136,13 @@ func newHost(ctx context.Context, flags hostFlags, dataDir string, plugins *cata
 	h.server = &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      flags.RequestTimeout + 30*time.Second,
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+		// One that passes while a request is worked on ends it, so it is longer
+		// than a call; calls that may take longer still move both.
+		ReadTimeout:    flags.RequestTimeout + 30*time.Second,
+		WriteTimeout:   flags.RequestTimeout + 30*time.Second,
+		IdleTimeout:    120 * time.Second,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	return h, nil
 }

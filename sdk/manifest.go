@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -104,32 +105,92 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 		}
 	}
 	capabilities := &providerv1.ResourceCapabilities{Resource: name, RecordIdPattern: r.IDPattern}
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf(name+": "+format, args...))
+	}
 	add := func(method *providerv1.MethodCapabilities, field string, works bool) {
 		if !works {
-			problems = append(problems, fmt.Errorf("%s: %s.Do is nil", name, field))
+			bad("%s is nil", field)
 		}
-		for _, path := range method.ReturnedFields {
+		field, _, _ = strings.Cut(field, ".")
+		paths := slices.Concat(method.ReturnedFields, method.WritableFields, method.RequiredFields, method.SortKeys)
+		for _, f := range method.Filters {
+			if f.Field != "search" && f.Field != "is_deleted" {
+				paths = append(paths, f.Field)
+			}
+			if len(f.Operators) == 0 {
+				bad("%s: the filter %q has no operators", field, f.Field)
+			}
+		}
+		for _, path := range paths {
 			if !model.HasPath(record, path) {
-				problems = append(problems, fmt.Errorf("%s: the model has no field %q", name, path))
+				bad("the model has no field %q", path)
+			}
+		}
+		for _, path := range method.WritableFields {
+			name, _, _ := strings.Cut(path, ".")
+			switch {
+			case model.IsReadOnly(record, name):
+				bad("%s: %q is never written", field, path)
+			case path == "etag" && method.Method != providerv1.Method_METHOD_UPDATE:
+				bad("%s: \"etag\" guards an update and nothing else", field)
+			}
+		}
+		if method.MaxRecords < 0 {
+			bad("%s: the most records are %d", field, method.MaxRecords)
+		}
+		for _, path := range method.RequiredFields {
+			if !model.Covers(method.WritableFields, path) {
+				bad("%s: %q is required but cannot be written", field, path)
 			}
 		}
 		capabilities.Methods = append(capabilities.Methods, method)
 	}
 	if r.List != nil {
 		if r.List.PageCap < 1 {
-			problems = append(problems, fmt.Errorf("%s: List.PageCap is not set", name))
+			bad("List.PageCap is not set")
 		}
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_LIST, ReturnedFields: r.List.Returned, PageCap: int32(r.List.PageCap)}, "List", r.List.Do != nil)
+		method := &providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_LIST, ReturnedFields: r.List.Returned, PageCap: int32(r.List.PageCap), SortKeys: r.List.SortKeys}
+		for _, f := range r.List.Filters {
+			method.Filters = append(method.Filters, &providerv1.FilterCapability{Field: f.Field, Operators: f.Operators})
+		}
+		add(method, "List.Do", r.List.Do != nil)
 	}
 	if r.Get != nil {
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_GET, ReturnedFields: r.Get.Returned}, "Get", r.Get.Do != nil)
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_GET, ReturnedFields: r.Get.Returned}, "Get.Do", r.Get.Do != nil)
+	}
+	if r.Create != nil {
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_CREATE, ReturnedFields: r.Create.Returned, WritableFields: r.Create.Writable, RequiredFields: r.Create.Required}, "Create.Do", r.Create.Do != nil)
+	}
+	if r.Update != nil {
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_UPDATE, ReturnedFields: r.Update.Returned, WritableFields: r.Update.Writable}, "Update.Do", r.Update.Do != nil)
+	}
+	if r.Upsert != nil {
+		if r.Create == nil || r.Update == nil {
+			bad("an upsert needs Create and Update")
+		} else {
+			add(&providerv1.MethodCapabilities{
+				Method: providerv1.Method_METHOD_UPSERT, ReturnedFields: r.Update.Returned, WritableFields: without(r.Update.Writable, "etag"), RequiredFields: r.Create.Required,
+				Upsert: &providerv1.UpsertSemantics{Atomic: r.Upsert.Atomic},
+			}, "Upsert.Find", r.Upsert.Find != nil)
+		}
 	}
 	if r.Delete != nil {
 		semantics := &providerv1.DeleteSemantics{Kind: providerv1.DeleteSemantics_Kind(r.Delete.Kind), Repeat: providerv1.DeleteSemantics_Repeat(r.Delete.Repeat)}
 		if r.Delete.Kept > 0 {
 			semantics.Kept = durationpb.New(r.Delete.Kept)
 		}
-		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics}, "Delete", r.Delete.Do != nil)
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_DELETE, Delete: semantics}, "Delete.Do", r.Delete.Do != nil)
+	}
+	if r.BatchDelete != nil {
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_BATCH_DELETE, MaxRecords: int32(r.BatchDelete.MaxIDs)}, "BatchDelete.Do", r.BatchDelete.Do != nil)
+	}
+	if r.Merge != nil {
+		add(&providerv1.MethodCapabilities{Method: providerv1.Method_METHOD_MERGE, ReturnedFields: r.Merge.Returned, MaxRecords: int32(r.Merge.MaxDuplicates)}, "Merge.Do", r.Merge.Do != nil)
 	}
 	return capabilities, errors.Join(problems...)
+}
+
+func without(paths []string, path string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return p == path })
 }

@@ -102,9 +102,24 @@ func TestAnAuthorsMistakeIsToldAtStart(t *testing.T) {
 		"a list without a function": {func(p *Provider) { p.Contacts.List.Do = nil }, "contacts: List.Do is nil"},
 		"a get without a function":  {func(p *Provider) { p.Contacts.Get.Do = nil }, "contacts: Get.Do is nil"},
 		"a delete without one":      {func(p *Provider) { p.Contacts.Delete.Do = nil }, "contacts: Delete.Do is nil"},
+		"a create without one":      {func(p *Provider) { p.Contacts.Create.Do = nil }, "contacts: Create.Do is nil"},
+		"an update without one":     {func(p *Provider) { p.Contacts.Update.Do = nil }, "contacts: Update.Do is nil"},
+		"an upsert that looks not":  {func(p *Provider) { p.Contacts.Upsert.Find = nil }, "contacts: Upsert.Find is nil"},
+		"an upsert of nothing":      {func(p *Provider) { p.Contacts.Create = nil }, "contacts: an upsert needs Create and Update"},
+		"a batch without one":       {func(p *Provider) { p.Contacts.BatchDelete.Do = nil }, "contacts: BatchDelete.Do is nil"},
+		"a merge without one":       {func(p *Provider) { p.Contacts.Merge.Do = nil }, "contacts: Merge.Do is nil"},
+		"a batch of less than none": {func(p *Provider) { p.Contacts.BatchDelete.MaxIDs = -1 }, "contacts: BatchDelete: the most records are -1"},
+		"required, not writable":    {func(p *Provider) { p.Contacts.Create.Required = []string{"name"} }, `contacts: Create: "name" is required but cannot be written`},
+		"writing what is not there": {func(p *Provider) { p.Contacts.Update.Writable = []string{"nickname"} }, `contacts: the model has no field "nickname"`},
+		"writing an id":             {func(p *Provider) { p.Contacts.Create.Writable = []string{"id", "last_name"} }, `contacts: Create: "id" is never written`},
+		"writing a time of change":  {func(p *Provider) { p.Contacts.Update.Writable = []string{"updated_at"} }, `contacts: Update: "updated_at" is never written`},
+		"a version of a new record": {func(p *Provider) { p.Contacts.Create.Writable = []string{"etag", "last_name"} }, `contacts: Create: "etag" guards an update`},
+		"a filter of nothing":       {func(p *Provider) { p.Contacts.List.Filters = EqualTo("nickname") }, `contacts: the model has no field "nickname"`},
+		"a filter that does not":    {func(p *Provider) { p.Contacts.List.Filters = []Filter{{Field: "name"}} }, `contacts: List: the filter "name" has no operators`},
+		"an order by nothing":       {func(p *Provider) { p.Contacts.List.SortKeys = []string{"nickname"} }, `contacts: the model has no field "nickname"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			provider := acme()
+			provider := writer()
 			c.mutate(provider)
 			_, err := provider.manifest(false)
 			require.ErrorContains(t, err, c.want)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/unicrm/unicrm/sdk/crm"
+	"github.com/unicrm/unicrm/sdk/errs"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
@@ -71,10 +72,15 @@ type Resource[R any] struct {
 	// must refuse / ? # %, white space and dot segments, and should refuse all
 	// that the vendor could not have issued: the host answers such an id with
 	// 404 without asking anybody.
-	IDPattern string
-	List      *List[R]
-	Get       *Get[R]
-	Delete    *Delete[R]
+	IDPattern   string
+	List        *List[R]
+	Get         *Get[R]
+	Create      *Create[R]
+	Update      *Update[R]
+	Upsert      *Upsert[R]
+	Delete      *Delete[R]
+	BatchDelete *BatchDelete
+	Merge       *Merge[R]
 }
 
 // List gives pages of records.
@@ -84,6 +90,10 @@ type List[R any] struct {
 	Returned []string
 	// PageCap is the most records that the vendor gives at once.
 	PageCap int
+	// Filters are what the list can be narrowed by. Callers cannot send others.
+	Filters []Filter
+	// SortKeys are the fields that the list can be ordered by.
+	SortKeys []string
 	// Do gives one page. It is called from many goroutines at once.
 	Do func(ctx context.Context, call *Call, query ListQuery) (Page[R], error)
 }
@@ -94,6 +104,106 @@ type Get[R any] struct {
 	Returned []string
 	// Do gives the record; errs.RecordNotFound when the vendor has none.
 	Do func(ctx context.Context, call *Call, id string) (*R, error)
+}
+
+// Create makes a record.
+type Create[R any] struct {
+	// Returned is as in List.
+	Returned []string
+	// Writable are the paths of the fields that a write takes, in the same form.
+	// Others never reach Do.
+	Writable []string
+	// Required are those that a new record must have. It is looked after before
+	// Do is called.
+	Required []string
+	// Do makes the record by one Main call and gives it as it is then. What the
+	// vendor has no place for is told with [Call.Lose].
+	Do func(ctx context.Context, call *Call, record R) (*R, error)
+}
+
+// Update changes a record.
+type Update[R any] struct {
+	// Returned and Writable are as in Create. With "etag" among the writable
+	// ones, Do keeps to Change.ETag.
+	Returned, Writable []string
+	// Do changes what the change names, leaves everything else as it is, and
+	// gives the record as it is then; errs.RecordNotFound when there is none.
+	// Lists replace the vendor's whole list, custom fields key by key.
+	Do func(ctx context.Context, call *Call, change Change[R]) (*R, error)
+}
+
+// Change is a change of a record, or a new one.
+type Change[R any] struct {
+	// ID is the record's; empty for a new one.
+	ID string
+	// Record holds what is to be written; nil fields stay as they are.
+	Record R
+	// Clear names the fields that are to be emptied.
+	Clear map[string]bool
+	// ETag is the version that the change was made for: when the record has
+	// another one, Do changes nothing and returns errs.StaleVersion. Nil:
+	// whatever is there. See [Change.CheckETag].
+	ETag *string
+}
+
+// Clears tells whether a field is to be emptied.
+func (c *Change[R]) Clears(field string) bool { return c.Clear[field] }
+
+// CheckETag compares the version that the change was made for with the
+// record's, for vendors that do not do so themselves.
+func (c *Change[R]) CheckETag(present *string) error {
+	if c.ETag == nil || (present != nil && *present == *c.ETag) {
+		return nil
+	}
+	return ErrStale
+}
+
+// ErrStale is what a change for another version ends in.
+var ErrStale error = errs.New(errs.StaleVersion, "the record has changed since the etag that was sent; read it again")
+
+// Upsert changes the record that is found by an e-mail address, or makes one
+// where there is none. The SDK puts it together: it calls Find, then Update.Do
+// for the one record found or Insert for none; several are a conflict.
+type Upsert[R any] struct {
+	// Atomic says that Insert cannot make a second record for the address, also
+	// when another call makes one at the same moment.
+	Atomic bool
+	// Find gives the ids of the records that have the address, or of the first
+	// few of them, asked for by Side calls.
+	Find func(ctx context.Context, call *Call, email string) ([]string, error)
+	// Insert makes the record by one Main call; nil means Create.Do. It may find
+	// that one has come about meanwhile and change that, and then says that none
+	// was created where it can tell.
+	Insert func(ctx context.Context, call *Call, record R) (_ *R, created bool, _ error)
+}
+
+// BatchDelete ends many records. [FanOut] makes one of a Delete.
+type BatchDelete struct {
+	// MaxIDs is the most that one call takes; zero means as many as the host
+	// sends, which is 1000.
+	MaxIDs int
+	// Do deletes and tells for each id, in order, what became of it. An error
+	// means that nothing was deleted.
+	Do func(ctx context.Context, call *Call, ids []string) ([]Outcome, error)
+}
+
+// Outcome is what became of one record.
+type Outcome struct {
+	ID string
+	// Err is why it failed; nil when it did not.
+	Err error
+	// AlreadyDeleted says that a second try found nothing.
+	AlreadyDeleted bool
+}
+
+// Merge makes several records into one.
+type Merge[R any] struct {
+	// Returned is as in List.
+	Returned []string
+	// MaxDuplicates is the most that one call takes; zero means any number.
+	MaxDuplicates int
+	// Do merges the duplicates into the master and gives it.
+	Do func(ctx context.Context, call *Call, master string, duplicates []string) (*R, error)
 }
 
 // Delete ends a record.
@@ -136,6 +246,16 @@ type ListQuery struct {
 	PageSize int
 	// PageToken is the Next of the page before; empty for the first one.
 	PageToken string
+	// Filters all apply, and are advertised ones.
+	Filters Filters
+	// Sort are advertised keys, the most important first.
+	Sort []SortKey
+}
+
+// SortKey is a field to order by.
+type SortKey struct {
+	Field      string
+	Descending bool
 }
 
 // Page is a part of a list.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,11 +16,9 @@ import (
 
 	crmv1 "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
-	"github.com/unicrm/unicrm/sdk/crm"
 	"github.com/unicrm/unicrm/sdk/errs"
 	"github.com/unicrm/unicrm/sdk/redact"
 	"github.com/unicrm/unicrm/sdk/vendorhttp"
-	"github.com/unicrm/unicrm/sdk/vendorjson"
 	"github.com/unicrm/unicrm/sdk/wire"
 )
 
@@ -108,9 +105,7 @@ func (s *server) intercept(ctx context.Context, request any, info *grpc.UnarySer
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			incident := rand.Text()[:10]
-			s.log.Error("panic", "method", info.FullMethod, "incident", incident, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			response, err = nil, errs.Status(errs.New(errs.PluginBug, "the provider plugin panicked; its log has the details under incident %s", incident))
+			response, err = nil, errs.Status(panicked(s.log, info.FullMethod, cause))
 		}
 	}()
 	response, err = handler(ctx, request)
@@ -125,6 +120,18 @@ func (s *server) intercept(ctx context.Context, request any, info *grpc.UnarySer
 	}
 	return response, nil
 }
+
+// panicked logs a panic and makes the error that tells of it. It is called
+// where the panic was recovered, while the stack is still there.
+func panicked(log hclog.Logger, method string, cause any) error {
+	incident := rand.Text()[:10]
+	log.Error("panic", "method", method, "incident", incident, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	return errs.New(errs.PluginBug, "the provider plugin panicked; its log has the details under incident %s", incident)
+}
+
+// maxStruck is how many fields and scopes of an error are looked through. No
+// more of them cross the process boundary.
+const maxStruck = 64
 
 // strike takes the secrets out of an error.
 func strike(err error, secrets *redact.Secrets) error {
@@ -143,10 +150,11 @@ func strike(err error, secrets *redact.Secrets) error {
 	clean := *e
 	clean.Message = secrets.Text(e.Message)
 	clean.Fields, clean.MissingScopes = nil, nil
-	for _, f := range e.Fields {
+	clean.ExistingID = secrets.Text(e.ExistingID)
+	for _, f := range e.Fields[:min(len(e.Fields), maxStruck)] {
 		clean.Fields = append(clean.Fields, errs.Field{Path: secrets.Text(f.Path), Description: secrets.Text(f.Description), Missing: f.Missing})
 	}
-	for _, scope := range e.MissingScopes {
+	for _, scope := range e.MissingScopes[:min(len(e.MissingScopes), maxStruck)] {
 		clean.MissingScopes = append(clean.MissingScopes, secrets.Text(scope))
 	}
 	if e.Vendor != nil {
@@ -189,6 +197,9 @@ func (s *server) CheckConnection(ctx context.Context, request *providerv1.CheckC
 	if s.provider.CheckConnection == nil {
 		return nil, errs.New(errs.Unsupported, "%s offers no way to check a connection", s.provider.DisplayName)
 	}
+	if err := noDryRun(request.GetCall()); err != nil {
+		return nil, err
+	}
 	call := s.call(ctx, request.GetCall())
 	if err := s.provider.CheckConnection(ctx, call); err != nil {
 		return nil, notARecord(err)
@@ -224,95 +235,4 @@ func notARecord(err error) error {
 func contextEnded(err error) bool {
 	code := status.FromContextError(err).Code()
 	return code == codes.Canceled || code == codes.DeadlineExceeded
-}
-
-// ListContacts implements the protocol.
-func (s *server) ListContacts(ctx context.Context, request *crmv1.ListContactsRequest) (*crmv1.ListContactsResponse, error) {
-	if s.provider.Contacts.List == nil {
-		return s.UnimplementedContactsServiceServer.ListContacts(ctx, request)
-	}
-	list := s.provider.Contacts.List
-	if len(request.GetFilters()) > 0 || len(request.GetSort()) > 0 {
-		return nil, errs.New(errs.Unsupported, "this provider advertises no filters and no sort keys")
-	}
-	size := int(request.GetPageSize())
-	if size < 1 || size > list.PageCap {
-		size = list.PageCap
-	}
-	call := s.call(ctx, request.GetCall())
-	page, err := list.Do(ctx, call, ListQuery{PageSize: size, PageToken: request.GetPageToken()})
-	if err != nil {
-		return nil, notARecord(err)
-	}
-	if len(page.Records) > size {
-		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave %d records where %d were asked for", s.provider.DisplayName, len(page.Records), size)
-	}
-	if page.Next != "" && page.Next == request.GetPageToken() {
-		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s gave the page that was asked for as the next one, so the list would never end", s.provider.DisplayName)
-	}
-	for i := range page.Records {
-		if err := soundContact(&page.Records[i]); err != nil {
-			return nil, err
-		}
-	}
-	response := &crmv1.ListContactsResponse{NextPageToken: page.Next, Result: call.result(request.GetCall().GetWantVendorAnswer())}
-	for i := range page.Records {
-		response.Contacts = append(response.Contacts, page.Records[i].Proto())
-	}
-	return response, nil
-}
-
-// GetContact implements the protocol.
-func (s *server) GetContact(ctx context.Context, request *crmv1.GetContactRequest) (*crmv1.GetContactResponse, error) {
-	if s.provider.Contacts.Get == nil {
-		return s.UnimplementedContactsServiceServer.GetContact(ctx, request)
-	}
-	call := s.call(ctx, request.GetCall())
-	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Get.Do)
-	if err != nil {
-		return nil, err
-	}
-	if contact == nil {
-		return nil, errs.New(errs.PluginBug, "the provider returned neither a contact nor an error")
-	}
-	if err := soundContact(contact); err != nil {
-		return nil, err
-	}
-	if !strings.EqualFold(*contact.ID, request.GetId()) {
-		return nil, errs.New(errs.UnexpectedVendorAnswer, "%s answered with the record %.100s where %s was asked for", s.provider.DisplayName, *contact.ID, request.GetId())
-	}
-	return &crmv1.GetContactResponse{Contact: contact.Proto(), Result: call.result(request.GetCall().GetWantVendorAnswer())}, nil
-}
-
-// soundContact holds a record to what the protocol promises of every one.
-func soundContact(contact *crm.Contact) error {
-	switch {
-	case contact.ID == nil || *contact.ID == "":
-		return errs.New(errs.PluginBug, "the provider returned a contact without an id")
-	case contact.RemoteData != nil && !json.Valid(contact.RemoteData):
-		return errs.New(errs.PluginBug, "the RemoteData of the contact %.100s is not JSON", *contact.ID)
-	case contact.CustomFields != nil && (vendorjson.Object(contact.CustomFields) == nil || !json.Valid(contact.CustomFields)):
-		return errs.New(errs.PluginBug, "the CustomFields of the contact %.100s are not a JSON object", *contact.ID)
-	}
-	return nil
-}
-
-// DeleteContact implements the protocol.
-func (s *server) DeleteContact(ctx context.Context, request *crmv1.DeleteContactRequest) (*crmv1.DeleteContactResponse, error) {
-	if s.provider.Contacts.Delete == nil {
-		return s.UnimplementedContactsServiceServer.DeleteContact(ctx, request)
-	}
-	call := s.call(ctx, request.GetCall())
-	contact, err := withID(ctx, call, s.provider.Contacts.IDPattern, request.GetId(), s.provider.Contacts.Delete.Do)
-	already := err != nil && errs.Is(err, errs.RecordNotFound) && call.client != nil && call.client.DeleteResent()
-	if err != nil && !already {
-		return nil, err
-	}
-	if contact == nil {
-		contact = &crm.Contact{}
-	}
-	contact.ID = new(request.GetId())
-	result := call.result(request.GetCall().GetWantVendorAnswer())
-	result.AlreadyDeleted = already
-	return &crmv1.DeleteContactResponse{Contact: contact.Proto(), Result: result}, nil
 }

@@ -70,18 +70,72 @@ func get(path ...string) vendorhttp.Request {
 	return vendorhttp.Request{Method: http.MethodGet, Path: path}
 }
 
-// explain knows the one error that its status might not tell: the older
-// product's {"login":"failed","message":…}. The usual body,
-// {"errors":{"code":400,"message":…}} with a text or a list of texts, repeats
-// the status and adds only the message, which is found without help.
+// explain knows what the status does not tell. The usual error body is
+// {"errors":{"code":400,"message":…}} with a text or a list of texts; nothing in
+// it names a field but the text. The older product has {"login":"failed"}.
 func explain(response *vendorhttp.Response) *errs.Error {
 	var body struct {
-		Login vendorjson.Text `json:"login"`
+		Login  vendorjson.Text `json:"login"`
+		Errors struct {
+			Message json.RawMessage `json:"message"`
+		} `json:"errors"`
 	}
-	if response.Decode(&body) == nil && body.Login.String() == "failed" {
+	if response.Decode(&body) != nil {
+		return nil //nolint:nilerr // empty, HTML or another shape: the status decides
+	}
+	if body.Login.String() == "failed" {
 		return errs.New(errs.VendorUnauthenticated, "%s", response.Message())
 	}
-	return nil // empty, HTML or the usual body: the status decides
+	if response.Status != http.StatusBadRequest {
+		return nil
+	}
+	var texts vendorjson.List[string]
+	var text string
+	if json.Unmarshal(body.Errors.Message, &text) == nil {
+		texts = []string{text}
+	} else {
+		_ = json.Unmarshal(body.Errors.Message, &texts) // it reads anything
+	}
+	e := errs.New(errs.FromVendorStatus(response.Status), "%s", response.Message())
+	for _, text := range texts {
+		if duplicate.MatchString(text) {
+			e.Reason = errs.VendorConflict
+		}
+		for _, field := range fieldsIn(text) {
+			e.Fields = append(e.Fields, errs.Field{Path: field, Description: text})
+		}
+	}
+	return e
+}
+
+// duplicate finds the texts of a second record with what is unique: "Email has
+// already been taken", and what clients are on record to look for, "The mobile
+// number already exists".
+var duplicate = regexp.MustCompile(`(?i)\balready (been taken|exists?)\b|\bnot unique\b`)
+
+// attributes are what a text can be about, the longer ones before those that
+// are parts of them. A text has them as they are or in words.
+var attributes = strings.Fields(`sales_accounts phone_numbers mobile_number work_number custom_field first_name last_name work_email
+	job_title facebook linkedin owner_id twitter address country zipcode emails email state tags city`)
+
+var customFieldName = regexp.MustCompile(`\bcf_[\w-]+`)
+
+// fieldsIn are the vendor's attributes that a text is about.
+func fieldsIn(text string) []string {
+	var fields []string
+	for _, name := range customFieldName.FindAllString(text, -1) {
+		fields = append(fields, "custom_field."+name)
+	}
+	words := " " + strings.Join(strings.FieldsFunc(strings.ToLower(customFieldName.ReplaceAllString(text, "")), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), " ") + " "
+	for _, name := range attributes {
+		if phrase := " " + strings.ReplaceAll(name, "_", " ") + " "; strings.Contains(words, phrase) {
+			fields = append(fields, name)
+			words = strings.ReplaceAll(words, phrase, "  ")
+		}
+	}
+	return fields
 }
 
 // refusal is the error in a 2xx answer whose body is one of the vendor's error

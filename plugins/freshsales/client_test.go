@@ -120,7 +120,7 @@ func TestDocumentedErrorsHaveTheirReasons(t *testing.T) {
 		{"contact_get_malformed", errs.RecordNotFound, "The requested resource could not be found."},
 		{"contact_delete_empty_id", errs.RecordNotFound, "The requested resource could not be found."},
 		{"contacts_collection", errs.RecordNotFound, "The requested resource could not be found."},
-		{"contact_create_duplicate", errs.VendorRejected, "Email has already been taken"},
+		{"contact_create_duplicate", errs.VendorConflict, "Email has already been taken"},
 		{"rate_limited", errs.VendorRateLimited, "API rate limit exceeded"},
 		{"rate_limited_empty", errs.VendorRateLimited, "Freshsales answered 429 Too Many Requests"},
 		{"server_error_500", errs.VendorUnavailable, "Internal server error"},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +62,8 @@ type contact struct {
 	CreatedAt                  vendorjson.Text                  `json:"created_at"`
 	UpdatedAt                  vendorjson.Text                  `json:"updated_at"`
 	IsDeleted                  vendorjson.Bool                  `json:"is_deleted"` // in the recycle bin
+
+	raw json.RawMessage // the record as it came
 }
 
 type salesAccount struct {
@@ -103,101 +104,64 @@ func (e envelope) contact() (contact, error) {
 	if err == nil && c.ID.Ptr() == nil {
 		err = errNoRecord
 	}
+	c.raw = e.Contact
 	return c, err
 }
 
+// shows tells whether the record has a key, with whatever value.
+func (c *contact) shows(key string) bool {
+	_, there := vendorjson.Member(c.raw, key)
+	return there
+}
+
 var errNoRecord = errs.New(errs.UnexpectedVendorAnswer, "Freshsales answered without a contact")
-
-// position is where the next page begins: Freshsales counts pages of one size.
-type position struct {
-	Page int `json:"page"`
-	Size int `json:"size"`
-}
-
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	at := position{Page: 1, Size: query.PageSize}
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if at.Page < 1 || at.Size < 1 || at.Size > query.PageSize {
-		return page, sdk.ErrPageToken
-	}
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	response, err := readPage(ctx, call, client, at)
-	if err != nil {
-		return page, err
-	}
-	var body struct {
-		Contacts []json.RawMessage `json:"contacts"`
-		Meta     json.RawMessage   `json:"meta"`
-	}
-	if err := response.Decode(&body); err != nil {
-		return page, err
-	}
-	if body.Contacts == nil {
-		return page, unexpected(response, "a list of contacts")
-	}
-	if len(body.Contacts) > at.Size {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered %d contacts to a request for %d", len(body.Contacts), at.Size)
-	}
-	for _, item := range body.Contacts {
-		from := envelope{Contact: item}
-		record, err := from.contact()
-		if err != nil {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered a list with an item that is not a contact")
-		}
-		if !record.IsDeleted {
-			page.Records = append(page.Records, record.unified(from))
-		}
-	}
-	if !isLast(at, len(body.Contacts), body.Meta) {
-		page.Next = sdk.EncodeToken(position{Page: at.Page + 1, Size: at.Size})
-	}
-	return page, nil
-}
-
-// isLast tells whether the list ends with a page of so many items. total_pages
-// can be 0 or missing; then a page that is not full is the last one.
-func isLast(at position, items int, rawMeta json.RawMessage) bool {
-	var meta struct {
-		TotalPages vendorjson.Text `json:"total_pages"`
-	}
-	_ = json.Unmarshal(rawMeta, &meta) // anything but an object says nothing
-	if total, err := strconv.Atoi(meta.TotalPages.String()); err == nil && total > 0 {
-		return items == 0 || at.Page >= total
-	}
-	return items < at.Size
-}
 
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
 	if err != nil {
 		return nil, err
 	}
-	request := get("contacts", id)
-	request.Query = []vendorhttp.Param{include}
-	response, err := client.Main(ctx, request)
+	record, err := read(ctx, client.Main, id)
 	if err != nil {
 		return nil, err
 	}
+	unified := record.unified()
+	return &unified, nil
+}
+
+// sender is a client's Main or Side.
+type sender func(context.Context, vendorhttp.Request) (*vendorhttp.Response, error)
+
+// read gets a contact with owner and accounts.
+func read(ctx context.Context, send sender, id string) (contact, error) {
+	request := get("contacts", id)
+	request.Query = []vendorhttp.Param{include}
+	response, err := send(ctx, request)
+	if err != nil {
+		return contact{}, err
+	}
+	record, err := contactIn(response)
+	if err == nil && record.ID.String() != id {
+		return contact{}, response.Error(errs.UnexpectedVendorAnswer, "Freshsales answered with another contact than %s", id)
+	}
+	return record, err
+}
+
+// contactIn reads a single-contact answer. The bin keeps a record for 90 days,
+// and an answer may still show it; it is not found.
+func contactIn(response *vendorhttp.Response) (contact, error) {
 	var body envelope
 	if err := response.Decode(&body); err != nil {
-		return nil, err
+		return contact{}, err
 	}
 	record, err := body.contact()
 	if err != nil {
-		return nil, unexpected(response, "a contact")
+		return contact{}, unexpected(response, "a contact")
 	}
 	if record.IsDeleted {
-		// The bin keeps a record for 90 days, and a GET may still show it.
-		return nil, response.Error(errs.RecordNotFound, "the contact %s is deleted", record.ID)
+		return record, response.Error(errs.RecordNotFound, "the contact %s is deleted", record.ID)
 	}
-	unified := record.unified(body)
-	return &unified, nil
+	return record, nil
 }
 
 // deleteContact moves the contact to the recycle bin. The documented answer is
@@ -222,7 +186,7 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 }
 
 // unified maps a contact.
-func (c contact) unified(from envelope) crm.Contact {
+func (c *contact) unified() crm.Contact {
 	u := crm.Contact{
 		ID:             c.ID.Ptr(),
 		FirstName:      c.FirstName.Ptr(),
@@ -235,7 +199,7 @@ func (c contact) unified(from envelope) crm.Contact {
 		CustomFields:   vendorjson.Object(c.CustomField),
 		CreatedAt:      vendorjson.Time(c.CreatedAt, time.RFC3339), // with the offset of the account's time zone
 		UpdatedAt:      vendorjson.Time(c.UpdatedAt, time.RFC3339),
-		RemoteData:     from.Contact,
+		RemoteData:     c.raw,
 	}
 	if u.Name == nil {
 		u.Name = crm.FullName(u.FirstName, u.LastName)
@@ -273,7 +237,7 @@ func (c contact) unified(from envelope) crm.Contact {
 var webAddress = regexp.MustCompile(`(?i)^\s*(https?://[^\s/]+|([a-z0-9-]+\.)+[a-z]{2,}/)\S*\s*$`)
 
 // account is the primary company, else the first one.
-func (c contact) account() *crm.AccountReference {
+func (c *contact) account() *crm.AccountReference {
 	var chosen *crm.AccountReference
 	for _, a := range c.SalesAccounts {
 		if reference := (crm.AccountReference{ID: a.ID.Ptr(), Name: a.Name.Ptr()}); reference.ID != nil && (chosen == nil || bool(a.IsPrimary)) {
@@ -288,7 +252,7 @@ func (c contact) account() *crm.AccountReference {
 
 // emails are the addresses of emails, then email and work_email when they are
 // not among them; the primary one goes first.
-func (c contact) emails() []crm.EmailAddress {
+func (c *contact) emails() []crm.EmailAddress {
 	var all []crm.EmailAddress
 	hasPrimary := false
 	for _, e := range c.Emails {
@@ -335,7 +299,7 @@ func (c contact) emails() []crm.EmailAddress {
 }
 
 // phones are the numbers of the two slots, which have no ids, then the others.
-func (c contact) phones() []crm.PhoneNumber {
+func (c *contact) phones() []crm.PhoneNumber {
 	var all []crm.PhoneNumber
 	for _, slot := range []struct {
 		kind   string

@@ -57,7 +57,7 @@ func unify(t *testing.T, record string) crm.Contact {
 	from := envelope{Contact: json.RawMessage(record)}
 	c, err := from.contact()
 	require.NoError(t, err)
-	return c.unified(from)
+	return c.unified()
 }
 
 func TestMapping(t *testing.T) {
@@ -643,6 +643,10 @@ func TestHostilePageTokensAreRefused(t *testing.T) {
 		_, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 5, PageToken: token})
 		providertest.RequireReason(t, err, errs.InvalidParameter)
 	}
+	for _, token := range []string{"%%%", sdk.EncodeToken(position{Page: 1, Size: 5}), sdk.EncodeToken(map[string]int{"skip": -1}), sdk.EncodeToken(map[string]int{"skip": 1 << 62})} {
+		_, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 5, PageToken: token, Filters: equal("search", "x")})
+		providertest.RequireReason(t, err, errs.InvalidParameter)
+	}
 	assert.Empty(t, k.Emulator.Calls())
 }
 
@@ -711,7 +715,7 @@ func FuzzMapping(f *testing.F) {
 		if err != nil {
 			return
 		}
-		u := c.unified(from)
+		u := c.unified()
 		require.NotNil(t, u.ID)
 		require.Equal(t, string(record), string(u.RemoteData))
 		for _, e := range u.EmailAddresses {

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -46,13 +47,27 @@ var provider = sdk.Provider{
 	RateLimits:      []sdk.RateLimitHint{{Calls: 1000, Window: time.Hour, SharedBy: "vendor account"}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		IDPattern: `[1-9][0-9]{0,18}`, // integers; 10 to 12 digits on record
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 100, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		// What a repeated delete answers could not be confirmed.
-		Delete: &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Kept: 90 * 24 * time.Hour, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: 100, Do: listContacts,
+			Filters:  slices.Concat(sdk.EqualTo("email_addresses.email", "phone_numbers.number", "search", "is_deleted"), sdk.ByTime("created_at", "updated_at")),
+			SortKeys: []string{"id", "created_at", "updated_at"},
+		},
+		Get: &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		// What is required is one of two, which no list of fields can say; see write.
+		Create: &sdk.Create[crm.Contact]{Returned: contactFields, Writable: writableFields, Do: createContact},
+		Update: &sdk.Update[crm.Contact]{Returned: contactFields, Writable: writableFields, Do: updateContact},
+		// No two contacts can have an address: Freshsales refuses the second.
+		Upsert:      &sdk.Upsert[crm.Contact]{Atomic: true, Find: findByEmail, Insert: insertContact},
+		Delete:      deletion,
+		BatchDelete: &sdk.BatchDelete{Do: deleteContacts},
 	},
 }
+
+const idPattern = `[1-9][0-9]{0,18}` // integers; 10 to 12 digits on record
+
+// deletion: what a repeated delete answers could not be confirmed.
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Kept: 90 * 24 * time.Hour, Do: deleteContact}
 
 // checkConnection reads the list of views, since Freshsales has no "who am I".
 func checkConnection(ctx context.Context, call *sdk.Call) error {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,11 +14,14 @@ import (
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
 
-// viewIDs remembers which view lists all contacts. The ids of views differ by
-// account and by user, and change seldom.
+// viewIDs remembers the views by name. Their ids differ by account and by user,
+// and change seldom.
 var viewIDs = sdk.NewCache[string](time.Hour)
 
-const allContactsName = "All Contacts"
+const (
+	allContactsName = "All Contacts"
+	recycleBinName  = "Recycle Bin"
+)
 
 // view is a saved filter. GET /contacts does not exist: lists go through views.
 type view struct {
@@ -25,60 +30,74 @@ type view struct {
 	IsDefault vendorjson.Bool `json:"is_default"`
 }
 
-// readPage gets a page of the view of all contacts. A remembered view that is
-// no more is looked for again, once.
-func readPage(ctx context.Context, call *sdk.Call, client *vendorhttp.Client, at position) (*vendorhttp.Response, error) {
+// readPage gets a page of the view of that name; the request says in what
+// order. A remembered view that is no more is looked for again, once.
+func readPage(ctx context.Context, call *sdk.Call, client *vendorhttp.Client, send sender, name string, request vendorhttp.Request, at position) ([]contact, bool, error) {
 	for try := 0; ; try++ {
-		id, remembered, err := allContactsView(ctx, call, client)
+		id, remembered, err := viewID(ctx, call, client, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		request := get("contacts", "view", id)
-		request.Query = []vendorhttp.Param{{Name: "sort", Value: "id"}, {Name: "sort_type", Value: "asc"}, include}
-		request.Fixed = []vendorhttp.Param{
-			{Name: "page", Value: strconv.Itoa(at.Page)},
-			{Name: "per_page", Value: strconv.Itoa(at.Size)},
+		page := request
+		page.Method, page.Path = http.MethodGet, []string{"contacts", "view", id}
+		page.Fixed = append(page.Fixed[:len(page.Fixed):len(page.Fixed)],
+			vendorhttp.Param{Name: "page", Value: strconv.Itoa(at.Page)}, vendorhttp.Param{Name: "per_page", Value: strconv.Itoa(at.Size)})
+		response, err := send(ctx, page)
+		if err == nil {
+			return contactsIn(response, at)
 		}
-		response, err := client.Main(ctx, request)
 		if !errs.Is(err, errs.RecordNotFound) {
-			return response, err
+			return nil, false, err
 		}
-		viewIDs.Forget(call, allContactsName)
+		viewIDs.Forget(call, name)
 		if !remembered || try > 0 {
-			return nil, response.Error(errs.VendorRejected, "Freshsales does not know the view that it has just named")
+			return nil, false, response.Error(errs.VendorRejected, "Freshsales does not know the view that it has just named")
 		}
 	}
 }
 
-// allContactsView is the id of the view that lists all contacts; remembered
-// tells that the vendor was not asked.
-func allContactsView(ctx context.Context, call *sdk.Call, client *vendorhttp.Client) (id string, remembered bool, err error) {
-	if id, ok := viewIDs.Get(call, allContactsName); ok {
+// errNoView says that the key's user does not see a view.
+var errNoView = errors.New("no such view")
+
+// viewID is the id of the view of that name; remembered tells that the vendor
+// was not asked.
+func viewID(ctx context.Context, call *sdk.Call, client *vendorhttp.Client, name string) (id string, remembered bool, err error) {
+	if id, ok := viewIDs.Get(call, name); ok {
 		return id, true, nil
 	}
 	views, response, err := readViews(ctx, client.Side)
 	if err != nil {
 		return "", false, err
 	}
-	id, named := allContacts(views)
+	for _, known := range []string{allContactsName, recycleBinName} {
+		found, named := chooseView(views, known)
+		if found == "" {
+			continue
+		}
+		viewIDs.Put(call, known, found)
+		if known == name {
+			id = found
+		}
+		if !named { // nothing tells whether the default view holds every contact
+			call.Log().Warn("no view is named All Contacts, so the default view is listed", "view_id", found)
+		}
+	}
 	if id == "" {
-		return "", false, response.Error(errs.UnexpectedVendorAnswer, "Freshsales shows this user neither a view named All Contacts nor a default view, so contacts cannot be listed")
+		e := response.Error(errs.UnexpectedVendorAnswer, "Freshsales shows this user no view named %s, so its contacts cannot be listed", name)
+		e.Cause = errNoView
+		return "", false, e
 	}
-	if !named { // nothing tells whether the default view holds every contact
-		call.Log().Warn("no view is named All Contacts, so the default view is listed", "view_id", id)
-	}
-	viewIDs.Put(call, allContactsName, id)
 	return id, false, nil
 }
 
 // readViews gives the views that the key's user sees, and the answer they
 // came in.
-func readViews(ctx context.Context, send func(context.Context, vendorhttp.Request) (*vendorhttp.Response, error)) ([]view, *vendorhttp.Response, error) {
+func readViews(ctx context.Context, send sender) ([]view, *vendorhttp.Response, error) {
 	response, err := send(ctx, get("contacts", "filters"))
-	if errs.Is(err, errs.RecordNotFound) {
-		return nil, nil, response.Error(errs.VendorRejected, "Freshsales has no contacts at the account's bundle_alias, which may be mistyped")
-	}
 	if err != nil {
+		if errs.Is(err, errs.RecordNotFound) {
+			return nil, nil, response.Error(errs.VendorRejected, "Freshsales has no contacts at the account's bundle_alias, which may be mistyped")
+		}
 		return nil, nil, err
 	}
 	var body struct {
@@ -93,17 +112,18 @@ func readViews(ctx context.Context, send func(context.Context, vendorhttp.Reques
 	return *body.Filters, response, nil
 }
 
-// allContacts chooses the view named "All Contacts", else the default one, as
-// other clients do. The bin is never chosen. The id is "" when there is neither.
-func allContacts(views []view) (id string, named bool) {
+// chooseView chooses the view of that name. For all contacts the default view
+// will do, as for other clients, unless it is the bin. The id is "" when there
+// is none.
+func chooseView(views []view, want string) (id string, named bool) {
 	for _, v := range views {
 		name := strings.TrimSpace(v.Name.String())
 		_, err := strconv.ParseUint(v.ID.String(), 10, 64)
 		switch {
-		case err != nil || strings.EqualFold(name, "Recycle Bin"):
-		case strings.EqualFold(name, allContactsName):
+		case err != nil:
+		case strings.EqualFold(name, want):
 			return v.ID.String(), true
-		case id == "" && bool(v.IsDefault):
+		case id == "" && bool(v.IsDefault) && want == allContactsName && !strings.EqualFold(name, recycleBinName):
 			id = v.ID.String()
 		}
 	}

@@ -41,7 +41,7 @@ func TestTheViewOfAllContacts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var views vendorjson.List[view]
 			require.NoError(t, json.Unmarshal([]byte(c.views), &views))
-			id, named := allContacts(views)
+			id, named := chooseView(views, allContactsName)
 			assert.Equal(t, c.want, id)
 			assert.Equal(t, c.named, named)
 		})

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +84,27 @@ func explain(response *vendorhttp.Response) *errs.Error {
 	case message == "":
 		return nil // the status decides
 	}
-	return errs.New(errs.FromVendorStatus(response.Status), "%s", message)
+	e := errs.New(errs.FromVendorStatus(response.Status), "%s", message)
+	if response.Status == http.StatusBadRequest {
+		e.Fields = fieldsIn(message)
+	}
+	return e
+}
+
+// fieldName finds the vendor's fields in a sentence: standard ones in upper
+// snake case, custom ones with their ending.
+var fieldName = regexp.MustCompile(`\b(?:[A-Z]+(?:_[A-Z]+)+|PHONE|TITLE|TAGS|[A-Za-z][A-Za-z0-9_]*__c)\b`)
+
+// fieldsIn are the fields that a refusal is about. How its body looks at
+// version 3.1 nobody could confirm: a field is known by its name in the text.
+func fieldsIn(message string) []errs.Field {
+	var fields []errs.Field
+	for _, name := range fieldName.FindAllString(message, -1) {
+		if !slices.ContainsFunc(fields, func(f errs.Field) bool { return f.Path == name }) {
+			fields = append(fields, errs.Field{Path: name, Description: message})
+		}
+	}
+	return fields
 }
 
 // messageIn is the vendor's own sentence, "" when there is none. Recorded

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"math"
+	"errors"
 	"net/http"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -78,66 +76,13 @@ func contactIn(raw json.RawMessage) (contact, error) {
 		return c, errNoRecord
 	}
 	err := json.Unmarshal(raw, &c)
-	if err == nil && reference(c.ID) == nil {
+	if err == nil && idOf(c.ID) == nil {
 		err = errNoRecord
 	}
 	return c, err
 }
 
 var errNoRecord = errs.New(errs.UnexpectedVendorAnswer, "Insightly answered without a contact")
-
-// position is where the next page begins. There is no cursor, only a count of
-// records to skip, so it does not depend on the size of pages.
-type position struct {
-	Skip int `json:"skip"`
-}
-
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	var at position
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if at.Skip < 0 || at.Skip > math.MaxInt32 { // the vendor counts in 32 bits
-		return page, sdk.ErrPageToken
-	}
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	request := get("Contacts")
-	// The list takes no order; ascending ids were seen.
-	request.Query = []vendorhttp.Param{{Name: "brief", Value: "false"}}
-	request.Fixed = []vendorhttp.Param{
-		{Name: "skip", Value: strconv.Itoa(at.Skip)},
-		{Name: "top", Value: strconv.Itoa(query.PageSize)},
-	}
-	response, err := client.Main(ctx, request)
-	if err != nil {
-		return page, err
-	}
-	var items []json.RawMessage
-	if err := response.Decode(&items); err != nil {
-		return page, err
-	}
-	if items == nil {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Insightly answered without a list")
-	}
-	for _, item := range items[:min(len(items), query.PageSize)] {
-		record, err := contactIn(item)
-		if err != nil {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Insightly answered a list with an item that is not a contact")
-		}
-		page.Records = append(page.Records, record.unified(item))
-	}
-	nameAccounts(ctx, call, client, page.Records)
-	// A short page is the last one. The total is no help: it moves while the
-	// pages are read.
-	if len(items) >= query.PageSize {
-		page.Next = sdk.EncodeToken(position{Skip: at.Skip + len(page.Records)})
-	}
-	return page, nil
-}
 
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
@@ -148,12 +93,11 @@ func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, e
 	if err != nil {
 		return nil, err
 	}
-	raw := response.JSON()
-	record, err := contactIn(raw)
+	record, err := recordIn(response, id)
 	if err != nil {
-		return nil, response.Error(errs.UnexpectedVendorAnswer, "Insightly answered without a contact")
+		return nil, err
 	}
-	one := []crm.Contact{record.unified(raw)}
+	one := []crm.Contact{*record}
 	nameAccounts(ctx, call, client, one)
 	return &one[0], nil
 }
@@ -172,14 +116,41 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	return &crm.Contact{RemoteData: response.JSON()}, nil
 }
 
+// lookAt reads the contact that a write is about. In a dry run there is nothing
+// to be seen, and the record is nil.
+func lookAt(ctx context.Context, client *vendorhttp.Client, id string) (*crm.Contact, error) {
+	response, err := client.Side(ctx, get("Contacts", id))
+	switch {
+	case errors.Is(err, vendorhttp.ErrNotSent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return recordIn(response, id)
+}
+
+// recordIn reads the answer for one id, or for a new contact where that is "".
+func recordIn(response *vendorhttp.Response, id string) (*crm.Contact, error) {
+	raw := response.JSON()
+	record, err := contactIn(raw)
+	if err != nil {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Insightly answered without a contact")
+	}
+	if id != "" && record.ID.String() != id {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Insightly answered with another record than %s", id)
+	}
+	unified := record.unified(raw)
+	return &unified, nil
+}
+
 // unified maps a contact. The name leaves out the salutation.
 func (c contact) unified(from json.RawMessage) crm.Contact {
 	u := crm.Contact{
-		ID:             reference(c.ID),
+		ID:             idOf(c.ID),
 		FirstName:      c.FirstName.Ptr(),
 		LastName:       c.LastName.Ptr(),
 		Title:          c.Title.Ptr(),
-		CustomFields:   customFields(c.CustomFields),
+		CustomFields:   customFieldsOf(c.CustomFields),
 		LastActivityAt: instant(c.LastActivity),
 		CreatedAt:      instant(c.Created),
 		UpdatedAt:      instant(c.Updated),
@@ -187,10 +158,10 @@ func (c contact) unified(from json.RawMessage) crm.Contact {
 		RemoteData:     from,
 	}
 	u.Name = crm.FullName(u.FirstName, u.LastName)
-	if id := reference(c.OrganisationID); id != nil {
+	if id := idOf(c.OrganisationID); id != nil {
 		u.Account = &crm.AccountReference{ID: id}
 	}
-	if id := reference(c.OwnerUserID); id != nil {
+	if id := idOf(c.OwnerUserID); id != nil {
 		u.Owner = &crm.UserReference{ID: id}
 	}
 	for _, slot := range []struct {
@@ -233,9 +204,9 @@ func (c contact) unified(from json.RawMessage) crm.Contact {
 	return u
 }
 
-// reference is an id, nil when there is none: the vendor's own clients write 0
+// idOf is an id, nil when there is none: the vendor's own clients write 0
 // for no record as well.
-func reference(id vendorjson.Text) *string {
+func idOf(id vendorjson.Text) *string {
 	if id.String() == "0" {
 		return nil
 	}
@@ -251,45 +222,3 @@ func instant(text vendorjson.Text) *time.Time {
 
 // webAddress tells an address from a mere handle; the fields take both.
 var webAddress = regexp.MustCompile(`(?i)^\s*(?:https?://|www\.|[^\s/@:]+\.[^\s/@:]+/)\S+\s*$`)
-
-// customFields makes an object of the pairs, in their order and with values as
-// they came. A field that is null stays; one that is not on the record's
-// layout is not among the pairs.
-func customFields(pairs []fieldValue) json.RawMessage {
-	values := map[string]json.RawMessage{}
-	var names []string
-	for _, pair := range pairs {
-		name := pair.Name.Ptr()
-		if name == nil {
-			continue
-		}
-		if _, twice := values[*name]; !twice {
-			names = append(names, *name)
-		}
-		if pair.Value == nil {
-			pair.Value = json.RawMessage("null")
-		}
-		values[*name] = pair.Value
-	}
-	if names == nil {
-		return nil
-	}
-	var object bytes.Buffer
-	for i, name := range names {
-		object.WriteByte("{,"[min(i, 1)])
-		object.Write(quoted(name))
-		object.WriteByte(':')
-		object.Write(values[name])
-	}
-	object.WriteByte('}')
-	return object.Bytes()
-}
-
-// quoted writes a name in JSON without the escapes that are meant for HTML.
-func quoted(name string) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(name) // a string always encodes
-	return bytes.TrimSpace(b.Bytes())
-}

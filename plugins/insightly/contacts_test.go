@@ -366,7 +366,7 @@ func TestAFullPageIsFollowedByAnotherThoughTheTotalSaysOtherwise(t *testing.T) {
 	require.NoError(t, k.Emulator.Inject(kit.Match{}, kit.Fault{Status: 200, Body: json.RawMessage(body), Headers: map[string]string{"X-Total-Count": "2"}}, 1))
 	page, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 2})
 	require.NoError(t, err)
-	assert.Equal(t, sdk.EncodeToken(position{Skip: 2}), page.Next)
+	assert.Equal(t, sdk.EncodeToken(position{Skip: 2, Last: "2"}), page.Next)
 
 	page, err = listContacts(providertest.Context(t), vendor(t, "contacts-list-past-the-end"), sdk.ListQuery{PageSize: 2, PageToken: sdk.EncodeToken(position{Skip: 100000})})
 	require.NoError(t, err)
@@ -380,7 +380,7 @@ func TestAPageNeverHoldsMoreThanWasAskedFor(t *testing.T) {
 	page, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 2})
 	require.NoError(t, err)
 	assert.Len(t, page.Records, 2)
-	assert.Equal(t, sdk.EncodeToken(position{Skip: 2}), page.Next, "the third is not skipped")
+	assert.Equal(t, sdk.EncodeToken(position{Skip: 2, Last: "2"}), page.Next, "the third is not skipped")
 }
 
 func TestTheListTellsWhereItIsAndAsksForWholeRecords(t *testing.T) {
@@ -407,7 +407,7 @@ func TestRemoteQueryReachesTheVendorButNotThePaging(t *testing.T) {
 
 func TestHostilePageTokensAreRefused(t *testing.T) {
 	k := start(t, nil)
-	for _, token := range []string{"%%%", "e30x", sdk.EncodeToken("x"), sdk.EncodeToken(map[string]any{"page": 2}), sdk.EncodeToken(map[string]any{"skip": "1&top=9"}), sdk.EncodeToken(map[string]any{"skip": 1.5}), sdk.EncodeToken(position{Skip: -1}), sdk.EncodeToken(position{Skip: 1 << 31})} {
+	for _, token := range []string{"%%%", "e30x", sdk.EncodeToken("x"), sdk.EncodeToken(map[string]any{"page": 2}), sdk.EncodeToken(map[string]any{"skip": "1&top=9"}), sdk.EncodeToken(map[string]any{"skip": 1.5}), sdk.EncodeToken(position{Skip: -1}), sdk.EncodeToken(position{Skip: 1 << 31}), sdk.EncodeToken(position{Last: "7"}), sdk.EncodeToken(position{Pass: -1}), sdk.EncodeToken(position{Pass: 1}), sdk.EncodeToken(position{Pass: 99, Since: new(time.Now())}), sdk.EncodeToken(position{Since: new(time.Now())}), sdk.EncodeToken(position{Returns: -1})} {
 		_, err := listContacts(providertest.Context(t), k.Call(t), sdk.ListQuery{PageSize: 5, PageToken: token})
 		providertest.RequireReason(t, err, errs.InvalidParameter)
 	}

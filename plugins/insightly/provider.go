@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -46,12 +47,23 @@ var provider = sdk.Provider{
 	RateLimits:      []sdk.RateLimitHint{{Calls: 10, Window: time.Second, SharedBy: "vendor account"}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		IDPattern: `[1-9][0-9]{0,18}`, // 64-bit integers
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 500, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		Delete:    &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Kept: 30 * 24 * time.Hour, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: maxTop, Do: listContacts,
+			Filters: slices.Concat(sdk.EqualTo("first_name", "last_name", "email_addresses.email", "phone_numbers.number"), sdk.ByTime("updated_at")),
+		},
+		Get:         &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		Create:      &sdk.Create[crm.Contact]{Returned: contactFields, Writable: writableFields, Required: []string{"first_name"}, Do: createContact},
+		Update:      &sdk.Update[crm.Contact]{Returned: contactFields, Writable: append([]string{"etag"}, writableFields...), Do: updateContact},
+		Upsert:      &sdk.Upsert[crm.Contact]{Find: findByEmail},
+		Delete:      deletion,
+		BatchDelete: sdk.FanOut(deletion, idPattern, 10), // a second: the vendor's limit
 	},
 }
+
+const idPattern = `[1-9][0-9]{0,18}` // 64-bit integers
+
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Kept: 30 * 24 * time.Hour, Do: deleteContact}
 
 // checkConnection reads the key's own user, which every key may.
 func checkConnection(ctx context.Context, call *sdk.Call) error {

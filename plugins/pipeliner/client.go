@@ -78,9 +78,12 @@ func get(path ...string) vendorhttp.Request {
 	return vendorhttp.Request{Method: http.MethodGet, Path: path}
 }
 
-// ask makes the main call and sees through a 2xx that means failure.
-func ask(ctx context.Context, client *vendorhttp.Client, request vendorhttp.Request) (*vendorhttp.Response, error) {
-	response, err := client.Main(ctx, request)
+// send is the client's Main or Side.
+type send func(context.Context, vendorhttp.Request) (*vendorhttp.Response, error)
+
+// ask makes a call and sees through a 2xx that means failure.
+func ask(ctx context.Context, send send, request vendorhttp.Request) (*vendorhttp.Response, error) {
+	response, err := send(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +95,19 @@ func ask(ctx context.Context, client *vendorhttp.Client, request vendorhttp.Requ
 
 // errorBody is Pipeliner's error. Only success and http_status are always
 // there. A URL that matches no route has another body, of which message alone
-// is of use.
+// is of use. The errors of fields and of the record as a whole come with a
+// refused record, every one of them.
 type errorBody struct {
-	Success    vendorjson.Text `json:"success"`
-	HTTPStatus vendorjson.Text `json:"http_status"`
-	Code       vendorjson.Text `json:"code"`
-	Name       vendorjson.Text `json:"name"`
-	Message    vendorjson.Text `json:"message"`
+	Success     vendorjson.Text `json:"success"`
+	HTTPStatus  vendorjson.Text `json:"http_status"`
+	Code        vendorjson.Text `json:"code"`
+	Name        vendorjson.Text `json:"name"`
+	Message     vendorjson.Text `json:"message"`
+	FieldErrors vendorjson.List[struct {
+		FieldName vendorjson.Text            `json:"field_name"`
+		Errors    vendorjson.List[errorBody] `json:"errors"`
+	}] `json:"field_errors"`
+	EntityErrors vendorjson.List[errorBody] `json:"entity_errors"`
 }
 
 // has tells whether the error is of a kind; recorded errors have code and
@@ -118,11 +127,42 @@ func explain(response *vendorhttp.Response) *errs.Error {
 	if body.has("2006", "ERROR_UNKNOWN_TYPE") {
 		return errs.New(errs.PluginBug, "Pipeliner does not know the collection that the plugin asked for")
 	}
+	var fields []errs.Field
+	var messages []string
+	for _, problem := range body.EntityErrors { // of no field in particular
+		messages = append(messages, problem.text())
+	}
+	for _, field := range body.FieldErrors {
+		f := errs.Field{Path: field.FieldName.String()}
+		var words []string
+		for _, problem := range field.Errors {
+			words = append(words, problem.text())
+			f.Missing = f.Missing || problem.has("119", "ERROR_PARAMETER_MISSING")
+		}
+		f.Description = strings.Join(words, "; ")
+		messages = append(messages, words...)
+		if f.Path != "" {
+			fields = append(fields, f)
+		}
+	}
 	message := response.Message() // several messages come in lines, the first of which may be empty
+	if message == "" {
+		message = strings.Join(messages, "; ")
+	}
 	if message == "" {
 		message = body.Name.String()
 	}
-	return errs.New(errs.FromVendorStatus(response.Status), "%s", message)
+	e := errs.New(errs.FromVendorStatus(response.Status), "%s", message)
+	e.Fields = fields
+	return e
+}
+
+// text is what an error says for people, on one line.
+func (b errorBody) text() string {
+	if message := strings.Join(strings.Fields(b.Message.String()), " "); message != "" {
+		return message
+	}
+	return b.Name.String()
 }
 
 // failure is a 2xx answer that says success: false, or nil. The body's
@@ -145,7 +185,9 @@ func failure(response *vendorhttp.Response) *errs.Error {
 	if e.Message == "" {
 		e.Message = "Pipeliner answered success: false with http_status " + strconv.Itoa(status)
 	}
-	return meant.Error(e.Reason, "%s", e.Message)
+	told := meant.Error(e.Reason, "%s", e.Message)
+	told.Fields = e.Fields
+	return told
 }
 
 // aboutSpace corrects a "not found" for a whole collection: it is no record
@@ -170,4 +212,55 @@ func refusal(err error, code, name string) *errs.Error {
 		return nil //nolint:nilerr // it is another kind of error
 	}
 	return e
+}
+
+// dataOf reads the record in an answer's data.
+func dataOf(response *vendorhttp.Response) (map[string]json.RawMessage, error) {
+	var body envelope
+	if err := response.Decode(&body); err != nil {
+		return nil, err
+	}
+	record := members(body.Data)
+	if text(record["id"]).Ptr() == nil {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered without a record in data")
+	}
+	return record, nil
+}
+
+// pageOf reads a page of a list: its items, and the cursor of the next page, ""
+// for none. size is what was asked for, after the cursor of this one. The last
+// page may be empty with null cursors, or full with a cursor that leads to
+// nothing: has_next_page alone tells.
+func pageOf(response *vendorhttp.Response, size int, after string) (items []json.RawMessage, next string, _ error) {
+	var body struct {
+		Data     []json.RawMessage `json:"data"`
+		PageInfo struct {
+			EndCursor   vendorjson.Text `json:"end_cursor"`
+			HasNextPage vendorjson.Text `json:"has_next_page"`
+		} `json:"page_info"`
+	}
+	if err := response.Decode(&body); err != nil {
+		return nil, "", err
+	}
+	if body.Data == nil {
+		return nil, "", response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered a list without data")
+	}
+	if len(body.Data) > size {
+		return nil, "", response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered %d records where %d were asked for", len(body.Data), size)
+	}
+	cursor := body.PageInfo.EndCursor.String()
+	switch more := body.PageInfo.HasNextPage.String(); {
+	case more == "true" && (cursor == "" || cursor == after):
+		return nil, "", response.Error(errs.UnexpectedVendorAnswer, "Pipeliner says that the list goes on but gives no new cursor")
+	case more == "true":
+		next = cursor
+	case more == "" && len(body.Data) == size:
+		return nil, "", response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered a full page without page_info, so whether the list goes on is not known; remote_query[limit] and [offset] make it do so")
+	}
+	return body.Data, next, nil
+}
+
+// filter narrows a list by one field.
+func filter(field, operator, value string) []vendorhttp.Param {
+	return []vendorhttp.Param{{Name: "filter[" + field + "]", Value: value}, {Name: "filter-op[" + field + "]", Value: operator}}
 }

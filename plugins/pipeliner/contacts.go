@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,8 +36,10 @@ type contact struct {
 	PrimaryAccount   reference                        `json:"primary_account"`
 	AccountRelations vendorjson.List[accountRelation] `json:"account_relations"`
 	QuickAccountName vendorjson.Text                  `json:"quick_account_name"` // a company that is not linked
+	Salutation       vendorjson.Text                  `json:"title"`
 	FormattedName    vendorjson.Text                  `json:"formatted_name"`
 	FirstName        vendorjson.Text                  `json:"first_name"`
+	MiddleName       vendorjson.Text                  `json:"middle_name"`
 	LastName         vendorjson.Text                  `json:"last_name"`
 	AccountPosition  vendorjson.Text                  `json:"account_position"` // at the primary account, else position
 	Position         vendorjson.Text                  `json:"position"`
@@ -62,6 +63,7 @@ type contact struct {
 	Modified         vendorjson.Text                  `json:"modified"`
 	Revision         vendorjson.Text                  `json:"revision"`
 	CustomFields     json.RawMessage                  `json:"-"` // what else the record has
+	Record           json.RawMessage                  `json:"-"` // all of it, as it came
 }
 
 // envelope wraps a record, or what a delete has to say.
@@ -82,116 +84,32 @@ func (e envelope) contact() (contact, error) {
 	if err != nil || c.ID.Ptr() == nil {
 		return c, errNoRecord
 	}
-	c.CustomFields = custom
+	c.CustomFields, c.Record = custom, e.Data
 	return c, nil
 }
 
 var errNoRecord = errs.New(errs.UnexpectedVendorAnswer, "Pipeliner answered without a contact in data")
 
 // isUUID is the shape of every id on record.
-var isUUID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-
-// position is where the next page begins: after a cursor of the vendor's. A
-// cursor does not depend on the page size, so each page has its own.
-type position struct {
-	After string `json:"after"`
-}
-
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	var at position
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if query.PageToken != "" && at.After == "" {
-		return page, sdk.ErrPageToken
-	}
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	request := get("Contacts")
-	// Cursors hold the sorted value and the id, so equal times do no harm.
-	request.Query = []vendorhttp.Param{{Name: "order-by", Value: "created"}}
-	request.Fixed = []vendorhttp.Param{{Name: "first", Value: strconv.Itoa(query.PageSize)}}
-	request.Reserved = []string{"after", "last", "before"} // the other ways through the pages
-	if at.After != "" {
-		request.Fixed = append(request.Fixed, vendorhttp.Param{Name: "after", Value: at.After})
-	}
-	response, err := askExpanded(ctx, call, client, request)
-	if err != nil {
-		return page, aboutSpace(err)
-	}
-	var body struct {
-		Data     []json.RawMessage `json:"data"`
-		PageInfo struct {
-			EndCursor   vendorjson.Text `json:"end_cursor"`
-			HasNextPage vendorjson.Text `json:"has_next_page"`
-		} `json:"page_info"`
-	}
-	if err := response.Decode(&body); err != nil {
-		return page, err
-	}
-	if body.Data == nil {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered a list without data")
-	}
-	if len(body.Data) > query.PageSize {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered %d contacts where %d were asked for", len(body.Data), query.PageSize)
-	}
-	unnamed := false
-	for _, item := range body.Data {
-		from := envelope{Data: item}
-		record, err := from.contact()
-		if err != nil {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered a list with an item that is not a contact")
-		}
-		unnamed = unnamed || record.unnamed()
-		page.Records = append(page.Records, record.unified(from))
-	}
-	if unnamed {
-		call.Partial("names of accounts and tags", errNotExpanded)
-	}
-	// The last page may be empty with null cursors, or full with a cursor that
-	// leads to nothing: has_next_page alone tells.
-	cursor := body.PageInfo.EndCursor.String()
-	switch more := body.PageInfo.HasNextPage.String(); {
-	case more == "true" && (cursor == "" || cursor == at.After):
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner says that the list goes on but gives no new cursor")
-	case more == "true":
-		page.Next = sdk.EncodeToken(position{After: cursor})
-	case more == "" && len(body.Data) == query.PageSize:
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered a full page without page_info, so whether the list goes on is not known; remote_query[limit] and [offset] make it do so")
-	}
-	return page, nil
-}
+var isUUID = regexp.MustCompile(`^` + idPattern + `$`)
 
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
 	if err != nil {
 		return nil, err
 	}
-	response, err := askExpanded(ctx, call, client, get("Contacts", id))
+	response, err := askExpanded(ctx, call, client.Main, get("Contacts", id), expanded)
 	if err != nil {
 		return nil, err
 	}
-	var body envelope
-	if err := response.Decode(&body); err != nil {
+	record, err := personIn(response, id)
+	if err != nil {
 		return nil, err
 	}
-	record, err := body.contact()
-	switch {
-	case err != nil:
-		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered without a contact in data")
-	case !strings.EqualFold(record.ID.String(), id):
-		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner was asked for the contact %s and answered with %s", id, record.ID)
-	case bool(record.IsDeleted):
-		// Lists hide it too; whether the vendor answers 404 is not documented.
-		return nil, response.Error(errs.RecordNotFound, "the contact %s is deleted", record.ID)
-	}
+	unified := record.unified()
 	if record.unnamed() {
 		call.Partial("names of account and tags", errNotExpanded)
 	}
-	unified := record.unified(body)
 	return &unified, nil
 }
 
@@ -202,16 +120,9 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	if err != nil {
 		return nil, err
 	}
-	response, err := ask(ctx, client, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"Contacts", id}})
-	if e := refusal(err, "40000", "ERROR_ENTITY_VALIDATION"); e != nil {
-		// Nothing was sent that could be invalid: it is the record, by
-		// is_delete_protected or a rule of the space, that must not go.
-		refused := *e
-		refused.Reason = errs.VendorPrecondition
-		return nil, &refused
-	}
+	response, err := ask(ctx, client.Main, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"Contacts", id}})
 	if err != nil {
-		return nil, err
+		return nil, heldBack(err)
 	}
 	deleted := &crm.Contact{RemoteData: response.JSON()}
 	var body envelope
@@ -222,6 +133,19 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner was asked to delete the contact %s and answered that it deleted %s", id, *deleted.ID)
 	}
 	return deleted, nil
+}
+
+// heldBack corrects a delete's refusal by validation: nothing was sent that
+// could be invalid, so it is the record, by is_delete_protected or a rule of
+// the space, that must not go.
+func heldBack(err error) error {
+	e := refusal(err, "40000", "ERROR_ENTITY_VALIDATION")
+	if e == nil {
+		return err
+	}
+	corrected := *e
+	corrected.Reason = errs.VendorPrecondition
+	return inCallersWords(&vendorjson.Body{}, &corrected)
 }
 
 // deletedID is the record that a delete's data names, nil when it names none:
@@ -237,42 +161,118 @@ func deletedID(data json.RawMessage) *string {
 	return id.Ptr()
 }
 
+// batchDeleteContacts uses the vendor's bulk route, told to let those records
+// stand that fail and to delete the others. How many it takes at once is not
+// documented; a page's worth is not too many.
+func batchDeleteContacts(ctx context.Context, call *sdk.Call, ids []string) ([]sdk.Outcome, error) {
+	client, err := newClient(call)
+	if err != nil {
+		return nil, err
+	}
+	return sdk.InChunks(ids, largestPage, func(chunk []string) ([]sdk.Outcome, error) {
+		request := vendorhttp.Request{Method: http.MethodPost, Path: []string{"Contacts", "batch-delete"}, Body: chunk}
+		request.Fixed = []vendorhttp.Param{{Name: "rollback-method", Value: "1"}}
+		response, err := ask(ctx, client.Main, request)
+		if err != nil {
+			return nil, aboutSpace(err)
+		}
+		return outcomesIn(response, chunk)
+	})
+}
+
+// outcomesIn reads what became of each record: its id, or an error in its place.
+func outcomesIn(response *vendorhttp.Response, ids []string) ([]sdk.Outcome, error) {
+	var body struct {
+		Data []json.RawMessage `json:"data"`
+	}
+	if err := response.Decode(&body); err != nil {
+		return nil, err
+	}
+	gone := map[string]bool{}
+	for _, item := range body.Data {
+		if id := deletedID(item); id != nil {
+			gone[strings.ToLower(*id)] = true
+		}
+	}
+	failed := map[string]error{}
+	for i, id := range ids {
+		if gone[strings.ToLower(id)] {
+			continue
+		}
+		failed[id] = response.Error(errs.UnexpectedVendorAnswer, "Pipeliner did not say what became of the contact %s", id)
+		if len(body.Data) == len(ids) {
+			part := *response
+			part.Body = body.Data[i]
+			if e := failure(&part); e != nil {
+				failed[id] = heldBack(e)
+			}
+		}
+	}
+	return sdk.OutcomesOf(ids, failed), nil
+}
+
+// lookAt reads the contact that a write is about, with the rows of its accounts
+// and tags. In a dry run there is nothing to be seen, and the record is nil.
+func lookAt(ctx context.Context, call *sdk.Call, client *vendorhttp.Client, id string) (*contact, error) {
+	response, err := askExpanded(ctx, call, client.Side, get("Contacts", id), expanded+",account_relations")
+	switch {
+	case errors.Is(err, vendorhttp.ErrNotSent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return personIn(response, id)
+}
+
+// personIn reads the answer for one id; another record is no answer.
+func personIn(response *vendorhttp.Response, id string) (*contact, error) {
+	var body envelope
+	if err := response.Decode(&body); err != nil {
+		return nil, err
+	}
+	record, err := body.contact()
+	switch {
+	case err != nil:
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner answered without a contact in data")
+	case !strings.EqualFold(record.ID.String(), id):
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Pipeliner was asked for the contact %s and answered with %s", id, record.ID)
+	case bool(record.IsDeleted):
+		// Lists hide it too; whether the vendor answers 404 is not documented.
+		return nil, response.Error(errs.RecordNotFound, "the contact %s is deleted", record.ID)
+	}
+	return &record, nil
+}
+
 // askExpanded asks for contacts with the names of their accounts and tags.
 // Expanding is not documented in every description of the API: when the vendor
 // calls a parameter invalid, names are given up rather than contacts.
-func askExpanded(ctx context.Context, call *sdk.Call, client *vendorhttp.Client, request vendorhttp.Request) (*vendorhttp.Response, error) {
+func askExpanded(ctx context.Context, call *sdk.Call, send send, request vendorhttp.Request, expand string) (*vendorhttp.Response, error) {
 	plain := request
-	request.Query = append(slices.Clone(request.Query), vendorhttp.Param{Name: "expand", Value: expanded})
-	response, err := ask(ctx, client, request)
+	request.Query = append(slices.Clone(request.Query), vendorhttp.Param{Name: "expand", Value: expand})
+	response, err := ask(ctx, send, request)
 	if refusal(err, "117", "ERROR_PARAMETER_INVALID") == nil {
 		return response, err
 	}
 	call.Log().Warn("asking again without expand", "cause", err)
-	return ask(ctx, client, plain)
+	return ask(ctx, send, plain)
 }
 
 var errNotExpanded = errors.New("relations came as URIs")
 
 // unified maps a contact. The vendor's title is a salutation and not used.
-func (c contact) unified(from envelope) crm.Contact {
+func (c *contact) unified() crm.Contact {
 	u := crm.Contact{
 		ID:           c.ID.Ptr(),
 		FirstName:    c.FirstName.Ptr(),
 		LastName:     c.LastName.Ptr(),
-		Name:         c.FormattedName.Ptr(), // with the salutation
-		Title:        c.AccountPosition.Ptr(),
+		Name:         c.name(),
+		Title:        c.jobTitle(),
 		Account:      c.account(),
 		CustomFields: c.CustomFields,
 		CreatedAt:    vendorTime(c.Created),
 		UpdatedAt:    vendorTime(c.Modified),
-		ETag:         c.Revision.Ptr(), // counts the changes of the whole space
-		RemoteData:   from.Data,
-	}
-	if u.Name == nil {
-		u.Name = crm.FullName(u.FirstName, u.LastName)
-	}
-	if u.Title == nil {
-		u.Title = c.Position.Ptr()
+		ETag:         c.Revision.Ptr(), // the space's count of changes, as it was at the contact's last one
+		RemoteData:   c.Record,
 	}
 	owner := c.OwnerID.Ptr()
 	if owner == nil {
@@ -285,15 +285,11 @@ func (c contact) unified(from envelope) crm.Contact {
 	if address != (crm.Address{}) {
 		u.Addresses = []crm.Address{address}
 	}
-	for _, slot := range []vendorjson.Text{c.Email1, c.Email2, c.Email3, c.Email4, c.Email5} {
-		if email := slot.Ptr(); email != nil {
-			u.EmailAddresses = append(u.EmailAddresses, crm.EmailAddress{Email: email})
-		}
+	for _, email := range c.emails() {
+		u.EmailAddresses = append(u.EmailAddresses, crm.EmailAddress{Email: &email})
 	}
-	for _, slot := range []vendorjson.Text{c.Phone1, c.Phone2, c.Phone3, c.Phone4, c.Phone5} {
-		if number := slot.Ptr(); number != nil {
-			u.PhoneNumbers = append(u.PhoneNumbers, crm.PhoneNumber{Number: number})
-		}
+	for _, number := range c.phones() {
+		u.PhoneNumbers = append(u.PhoneNumbers, crm.PhoneNumber{Number: &number})
 	}
 	for _, row := range c.Tags {
 		if row.tag != (crm.Tag{}) {
@@ -301,6 +297,42 @@ func (c contact) unified(from envelope) crm.Contact {
 		}
 	}
 	return u
+}
+
+// name is the vendor's, which has the salutation and the middle name in it.
+func (c *contact) name() *string {
+	if name := c.FormattedName.Ptr(); name != nil {
+		return name
+	}
+	return crm.FullName(c.FirstName.Ptr(), c.LastName.Ptr())
+}
+
+// jobTitle is the position at the account or, where there is none, the one that
+// is kept for contacts without an account.
+func (c *contact) jobTitle() *string {
+	if title := c.AccountPosition.Ptr(); title != nil {
+		return title
+	}
+	return c.Position.Ptr()
+}
+
+func (c *contact) emails() []string {
+	return there(c.Email1, c.Email2, c.Email3, c.Email4, c.Email5)
+}
+
+func (c *contact) phones() []string {
+	return there(c.Phone1, c.Phone2, c.Phone3, c.Phone4, c.Phone5)
+}
+
+// there are the slots that hold something, in order.
+func there(slots ...vendorjson.Text) []string {
+	var texts []string
+	for _, slot := range slots {
+		if value := slot.Ptr(); value != nil {
+			texts = append(texts, *value)
+		}
+	}
+	return texts
 }
 
 // vendorTime reads times as they are recorded, with a space, and as they are

@@ -79,7 +79,7 @@ func unify(t *testing.T, record string) crm.Contact {
 	from := envelope{Data: json.RawMessage(record)}
 	c, err := from.contact()
 	require.NoError(t, err)
-	return c.unified(from)
+	return c.unified()
 }
 
 func TestMapping(t *testing.T) {
@@ -773,7 +773,7 @@ func FuzzContact(f *testing.F) {
 		if err != nil {
 			return
 		}
-		u := c.unified(from)
+		u := c.unified()
 		require.NotNil(t, u.ID)
 		if u.CustomFields != nil {
 			require.True(t, json.Valid(u.CustomFields), "%s", u.CustomFields)

@@ -2,7 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"strconv"
+
+	"github.com/unicrm/unicrm/sdk"
+	"github.com/unicrm/unicrm/sdk/crm"
+	"github.com/unicrm/unicrm/sdk/vendorhttp"
+	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
 
 // vendorFields are a contact's fields by the vendor's own description. Custom
@@ -68,4 +75,72 @@ func appendMember(object json.RawMessage, name, value []byte) json.RawMessage {
 	object = append(object, name...)
 	object = append(object, ':')
 	return append(object, value...)
+}
+
+// customFields knows the custom fields of contacts, by their api names.
+var customFields = sdk.NewFieldTable(loadCustomFields)
+
+// customField is what matters of a field; the values are checked by the vendor.
+type customField struct{ readOnly bool }
+
+func loadCustomFields(ctx context.Context, client *vendorhttp.Client) (map[string]customField, error) {
+	const most = 50 // pages
+	table := map[string]customField{}
+	cursor := ""
+	for range most {
+		request := get("Fields")
+		request.Fixed = append(filter("entity_name", "eq", "Contact"), vendorhttp.Param{Name: "first", Value: strconv.Itoa(largestPage)})
+		if cursor != "" {
+			request.Fixed = append(request.Fixed, vendorhttp.Param{Name: "after", Value: cursor})
+		}
+		response, err := ask(ctx, client.Side, request)
+		if err != nil {
+			return nil, err
+		}
+		items, next, err := pageOf(response, largestPage, cursor)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			field := members(item)
+			name := text(field["api_name"]).String()
+			if name != "" && text(field["entity_name"]).String() == "Contact" && !vendorFields[name] {
+				table[name] = customField{readOnly: text(field["system_readonly"]).String() == "true"}
+			}
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	return table, nil
+}
+
+// customFieldValues writes the given values. Those that are as they are already
+// are left out: who sends back what was read may have fields among them that
+// nobody can write.
+func customFieldValues(call *sdk.Call, body *vendorjson.Body, change *sdk.Change[crm.Contact], present *contact, table map[string]customField) {
+	before := map[string]vendorjson.JSONMember{}
+	for _, m := range vendorjson.Members(present.CustomFields) {
+		before[m.Key] = m
+		if change.Clears("custom_fields") && !m.Null() {
+			body.Set(m.Key, "custom_fields."+m.Key, nil)
+		}
+	}
+	for _, m := range vendorjson.Members(change.Record.CustomFields) {
+		is, known := before[m.Key]
+		switch {
+		case known && bytes.Equal(compact(is.Value), compact(m.Value)):
+		case table[m.Key].readOnly:
+			call.Lose("custom_fields."+m.Key, "Pipeliner lets nobody write it")
+		default:
+			body.Set(m.Key, "custom_fields."+m.Key, m.Value)
+		}
+	}
+}
+
+// compact takes out the white space between tokens, which stay as they are.
+func compact(value json.RawMessage) []byte {
+	var out bytes.Buffer
+	_ = json.Compact(&out, value)
+	return out.Bytes()
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"path"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -167,4 +169,86 @@ func perform(t *testing.T, e exchange.Exchange) (*sdk.Call, sdk.Page[crm.Contact
 		_, err = getContact(ctx, call, id)
 	}
 	return call, page, err
+}
+
+// TestDocumentedWrites holds the bodies of writes, and what is made of their
+// answers, to the documented exchanges.
+func TestDocumentedWrites(t *testing.T) {
+	const (
+		credentials = `{"service_url":"eu-central.api.pipelinersales.com","space_id":"xx_Demo","username":"key-username","password":"key-password"}`
+		second      = "01a2b3c4-2222-4222-8333-0123456789ab"
+		accountID   = "0f4daaff-0001-4fff-9109-843e45e9609c"
+	)
+	nora := crm.Contact{FirstName: new("Nora"), Owner: &crm.UserReference{ID: new(owner)}}
+	create := func(change func(c *crm.Contact)) func(context.Context, *sdk.Call) error {
+		c := nora
+		change(&c)
+		return func(ctx context.Context, call *sdk.Call) error {
+			_, err := createContact(ctx, call, c)
+			return err
+		}
+	}
+	update := func(id string, c crm.Contact) func(context.Context, *sdk.Call) error {
+		return func(ctx context.Context, call *sdk.Call) error {
+			_, err := updateContact(ctx, call, sdk.Change[crm.Contact]{ID: id, Record: c})
+			return err
+		}
+	}
+	remote := func(raw string) func(*crm.Contact) {
+		return func(c *crm.Contact) { c.RemoteData = json.RawMessage(raw) }
+	}
+	quill := func(c *crm.Contact) { c.LastName = new("Quill") }
+	for _, c := range []struct {
+		names  string
+		do     func(context.Context, *sdk.Call) error
+		fields []string // that are refused
+	}{
+		{"contacts-create", create(quill), nil},
+		{"contacts-create-200", create(quill), nil},
+		{"contacts-create-full contacts-get-expanded", create(func(c *crm.Contact) {
+			quill(c)
+			c.Title, c.Account, c.Tags = new("Head of Buying"), &crm.AccountReference{ID: new(accountID)}, []crm.Tag{{ID: new(tagID)}}
+			c.EmailAddresses = []crm.EmailAddress{{Email: new("nora@example.com")}, {Email: new("nora.quill@example.com")}}
+			c.PhoneNumbers = []crm.PhoneNumber{{Number: new("+353 1 555 0100")}}
+			c.Addresses = []crm.Address{{Street1: new("4 Quay Rd"), City: new("Cork"), State: new("Munster"), PostalCode: new("T12 AB34"), Country: new("Ireland")}}
+			c.CreatedAt = new(time.Date(2025, 11, 20, 8, 0, 0, 1000, time.UTC))
+			c.RemoteData = json.RawMessage(`{"unit_id":"7d9467e0-0001-4777-877e-5c9e1e057b4a","title":"Ms.","middle_name":"J.","position":"Buyer",
+				"cf_score":42,"cf_loyalty_tier":"04444b3a-0001-03bc-2c49-bcd7f047d41a","cf_interests":["04444b3b-0001-03bc-2c49-bcd7f047d41a"]}`)
+		}), nil},
+		{"contacts-create-unknown-owner", create(func(c *crm.Contact) { c.Owner = &crm.UserReference{ID: new(unknown)} }), []string{"owner.id"}},
+		{"contacts-create-unknown-field", create(remote(`{"account_id":"` + accountID + `"}`)), []string{"remote_data.account_id"}},
+		{"contacts-create-bad-enum", create(remote(`{"gender":9}`)), []string{"remote_data.gender"}},
+		{"contacts-create-without-owner", create(func(c *crm.Contact) { c.Owner = nil }), []string{"owner.id"}},
+		{"contacts-create-without-names", create(func(c *crm.Contact) {
+			c.FirstName, c.EmailAddresses = nil, []crm.EmailAddress{{Email: new("nora@example.com")}}
+		}), []string{}},
+		{"contacts-get contacts-update", update(someID, crm.Contact{LastName: new("Marlowe")}), nil},
+		{"contacts-get contacts-update-owner-cleared", update(someID, crm.Contact{RemoteData: json.RawMessage(`{"owner_id":null}`)}), []string{"remote_data.owner_id"}},
+		{"contacts-merge contacts-get-expanded", func(ctx context.Context, call *sdk.Call) error {
+			_, err := mergeContacts(ctx, call, someID, []string{second})
+			return err
+		}, nil},
+		{"contacts-batch-delete", func(ctx context.Context, call *sdk.Call) error {
+			outcomes, err := batchDeleteContacts(ctx, call, []string{someID, second})
+			assert.Equal(t, []sdk.Outcome{{ID: someID}, {ID: second}}, outcomes)
+			return err
+		}, nil},
+		{"contacts-batch-delete-partial", func(ctx context.Context, call *sdk.Call) error {
+			outcomes, err := batchDeleteContacts(ctx, call, []string{unknown})
+			providertest.RequireReason(t, outcomes[0].Err, errs.RecordNotFound)
+			return err
+		}, nil},
+	} {
+		t.Run(c.names, func(t *testing.T) {
+			call, stub := providertest.Vendor(t, provider, "api_key", credentials, exchanges, strings.Fields(c.names)...)
+			err := c.do(providertest.Context(t), call)
+			if c.fields == nil {
+				require.NoError(t, err)
+			} else {
+				e := providertest.RequireReason(t, err, errs.VendorRejected)
+				assert.ElementsMatch(t, c.fields, pathsOf(e))
+			}
+			assert.Subset(t, stub.Seen(), strings.Fields(c.names))
+		})
+	}
 }

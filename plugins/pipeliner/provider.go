@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"slices"
 
 	"github.com/unicrm/unicrm/sdk"
 	"github.com/unicrm/unicrm/sdk/crm"
@@ -56,14 +57,28 @@ var provider = sdk.Provider{
 	}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		// UUIDs of any version: recorded ids are not all of version 4.
-		IDPattern: `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`,
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 100, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		// Nothing says how long deleted rows are kept or what a second delete answers.
-		Delete: &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: largestPage, Do: listContacts,
+			Filters:  slices.Concat(sdk.EqualTo("first_name", "last_name", "email_addresses.email", "phone_numbers.number", "is_deleted"), sdk.ByTime("created_at", "updated_at")),
+			SortKeys: []string{"id", "first_name", "last_name", "created_at", "updated_at"},
+		},
+		Get: &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		// Of the names a contact needs one, which is the vendor's to look after.
+		Create:      &sdk.Create[crm.Contact]{Returned: contactFields, Writable: append([]string{"created_at"}, writableFields...), Required: []string{"owner.id"}, Do: createContact},
+		Update:      &sdk.Update[crm.Contact]{Returned: contactFields, Writable: append([]string{"etag"}, writableFields...), Do: updateContact},
+		Upsert:      &sdk.Upsert[crm.Contact]{Find: findByEmail},
+		Delete:      &sdk.Delete[crm.Contact]{Kind: sdk.SoftDelete, Repeat: sdk.RepeatUnknown, Do: deleteContact}, // nothing says how long rows are kept
+		BatchDelete: &sdk.BatchDelete{Do: batchDeleteContacts},
+		Merge:       &sdk.Merge[crm.Contact]{Returned: contactFields, Do: mergeContacts},
 	},
 }
+
+// idPattern is a UUID of any version: recorded ids are not all of version 4.
+const idPattern = `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
+
+// largestPage is the most that a list gives at once.
+const largestPage = 100
 
 // checkConnection reads one contact: there is no call about the key itself.
 func checkConnection(ctx context.Context, call *sdk.Call) error {
@@ -73,6 +88,6 @@ func checkConnection(ctx context.Context, call *sdk.Call) error {
 	}
 	request := get("Contacts")
 	request.Fixed = []vendorhttp.Param{{Name: "first", Value: "1"}}
-	_, err = ask(ctx, client, request)
+	_, err = ask(ctx, client.Main, request)
 	return aboutSpace(err)
 }

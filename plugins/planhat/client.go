@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/unicrm/unicrm/sdk"
 	"github.com/unicrm/unicrm/sdk/errs"
@@ -43,6 +45,7 @@ func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
 		Header:    http.Header{"Authorization": {"Bearer " + credentials.APIToken}},
 		Explain:   explain,
 		RateLimit: rateLimit,
+		RetryWait: retryWait,
 	})
 }
 
@@ -73,24 +76,51 @@ func get(path ...string) vendorhttp.Request {
 	return vendorhttp.Request{Method: http.MethodGet, Path: path}
 }
 
-// explain adds what a refused token can mean. The body of an error is
-// documented nowhere: the SDK finds the sentence in plain text and in JSON,
-// and the status says the rest.
+// explain adds what a refused token can mean, and the attributes that a
+// refused write is about. The body of an error is documented nowhere: the SDK
+// finds the sentence in plain text and in JSON, and the status says the rest.
 func explain(response *vendorhttp.Response) *errs.Error {
-	if response.Status != http.StatusUnauthorized {
+	said := response.Message()
+	switch response.Status {
+	case http.StatusUnauthorized:
+		message := "Planhat does not accept the API token; one of another region is refused in the same way, see region_host"
+		if said != "" {
+			message += " (" + said + ")"
+		}
+		return errs.New(errs.VendorUnauthenticated, "%s", message)
+	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
+		e := errs.New(errs.FromVendorStatus(response.Status), "%s", said)
+		named := attributes.FindAllString(said, -1)
+		slices.Sort(named)
+		for _, attribute := range slices.Compact(named) {
+			e.Fields = append(e.Fields, errs.Field{Path: attribute, Description: said})
+		}
+		return e
+	default:
 		return nil
 	}
-	message := "Planhat does not accept the API token; one of another region is refused in the same way, see region_host"
-	if said := response.Message(); said != "" {
-		message += " (" + said + ")"
-	}
-	return errs.New(errs.VendorUnauthenticated, "%s", message)
 }
+
+// attributes are those that an enduser can be written with, as words.
+var attributes = regexp.MustCompile(`\b(email|otherEmails|firstName|lastName|companyId|externalId|sourceId|position|phone|tags|featured|primary|archived|custom|createDate)\b`)
 
 // rateLimit reads the headers of the vendor's older documentation. There is
 // none for the reset.
 func rateLimit(header http.Header) *errs.RateLimit {
 	return vendorhttp.HeaderRateLimit(header, "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "")
+}
+
+// retryWait waits for the next window when the minute's quota is used up; the
+// vendor's older documentation says that one begins after 60 to 120 seconds. The
+// limit of a second has no headers of its own.
+func retryWait(response *vendorhttp.Response, try int) (time.Duration, bool) {
+	if wait, ok := vendorhttp.RetryAfter(response.Header, time.Now()); ok {
+		return wait, true
+	}
+	if limit := rateLimit(response.Header); limit != nil && limit.Remaining != nil && *limit.Remaining == 0 {
+		return time.Minute, true
+	}
+	return 500 * time.Millisecond << try, true
 }
 
 // listIn reads the answer to a list call: a bare array. Anything else with a

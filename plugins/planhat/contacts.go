@@ -52,55 +52,6 @@ func contactIn(record json.RawMessage) (contact, bool) {
 	return c, c.ID.Ptr() != nil
 }
 
-// position is where the next page begins. It holds no page size: an offset
-// counts records, so each page may have its own.
-type position struct {
-	Offset int `json:"offset"`
-}
-
-// listContacts takes only an empty page for the end: the vendor may give fewer
-// records than asked for anywhere. Archived endusers are in no list.
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	var at position
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if at.Offset < 0 {
-		return page, sdk.ErrPageToken
-	}
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	request := get("endusers")
-	request.Query = []vendorhttp.Param{{Name: "sort", Value: "_id"}} // the default order is not documented
-	request.Fixed = []vendorhttp.Param{
-		{Name: "limit", Value: strconv.Itoa(query.PageSize)},
-		{Name: "offset", Value: strconv.Itoa(at.Offset)},
-	}
-	response, err := client.Main(ctx, request)
-	if err != nil {
-		return page, err
-	}
-	items, err := listIn(response)
-	if err != nil {
-		return page, err
-	}
-	items = items[:min(len(items), query.PageSize)]
-	for _, item := range items {
-		record, ok := contactIn(item)
-		if !ok {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Planhat answered a list with an item that is not a contact")
-		}
-		page.Records = append(page.Records, record.unified(item))
-	}
-	if len(items) > 0 {
-		page.Next = sdk.EncodeToken(position{Offset: at.Offset + len(items)})
-	}
-	return page, nil
-}
-
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
 	if err != nil {
@@ -110,6 +61,11 @@ func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, e
 	if err != nil {
 		return nil, err
 	}
+	return contactFrom(response)
+}
+
+// contactFrom reads an answer that is one contact.
+func contactFrom(response *vendorhttp.Response) (*crm.Contact, error) {
 	record, ok := contactIn(response.Body)
 	if !ok {
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Planhat answered without a contact")

@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -30,7 +32,7 @@ var provider = sdk.Provider{
 				"api_token": {
 					"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "writeOnly": true,
 					"title": "API access token",
-					"description": "The token of a Private App (Service Account in older tenants), which an administrator creates in Planhat's App Center or Settings. It is shown once. The app needs permission to view and to delete end users."
+					"description": "The token of a Private App (Service Account in older tenants), which an administrator creates in Planhat's App Center or Settings. It is shown once. The app needs permission to view, create, update and delete end users, and to view companies and custom fields."
 				},
 				"region_host": {
 					"type": "string", "maxLength": 100, "pattern": "^$|planhat",
@@ -47,17 +49,35 @@ var provider = sdk.Provider{
 	RateLimits:      []sdk.RateLimitHint{{Calls: 200, Window: time.Minute}, {Calls: 150, Window: time.Second}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		// ObjectIds alone. The aliases extid-… and srcid-… work for reads, but
-		// whether a delete takes them is not known, and one pattern is for all
-		// methods.
-		IDPattern: `[0-9a-fA-F]{24}`,
-		// The reference says at most 5000 for companies and nothing for
-		// endusers; clients ask for 2000.
-		List:   &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 2000, Do: listContacts},
-		Get:    &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		Delete: &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: 1000, Do: listContacts,
+			Filters:  slices.Concat(sdk.EqualTo("email_addresses.email"), sdk.ByTime("created_at", "updated_at")),
+			SortKeys: slices.Sorted(maps.Keys(orders)),
+		},
+		Get: &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		// email is marked as required, too, and so is companyId, which the same
+		// page says is found by the address where it is missing. So it is left to
+		// the vendor whether a contact can do without an address.
+		Create: &sdk.Create[crm.Contact]{Returned: contactFields, Writable: append([]string{"created_at"}, writableFields...), Required: []string{"account.id"}, Do: createContact},
+		Update: &sdk.Update[crm.Contact]{Returned: contactFields, Writable: writableFields, Do: updateContact},
+		// The bulk upsert matches ids before addresses, says nothing of two at the
+		// same moment, and answers without the contact: a create does as well.
+		Upsert:      &sdk.Upsert[crm.Contact]{Find: findByEmail},
+		Delete:      deletion,
+		BatchDelete: sdk.FanOut(deletion, idPattern, deletesPerSecond),
 	},
 }
+
+// idPattern takes ObjectIds alone. The aliases extid-… and srcid-… work for
+// reads and updates, but whether a delete takes them is not known, and one
+// pattern is for all methods.
+const idPattern = `[0-9a-fA-F]{24}`
+
+// deletesPerSecond keeps to the vendor's 200 calls a minute.
+const deletesPerSecond = 200.0 / 60
+
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact}
 
 // checkConnection lists one enduser: Planhat has no call about the token
 // itself, and contacts are what the token is for.

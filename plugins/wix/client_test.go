@@ -34,7 +34,11 @@ func TestEveryErrorBodyHasItsReason(t *testing.T) {
 		{"list-contacts-unsupported-sort", errs.VendorRejected, "Sorting by updatedDate"},
 		{"create-contact-message-only-400", errs.VendorRejected, ""},
 		{"create-contact-invalid-email", errs.VendorRejected, "email"},
-		{"update-contact-stale-revision", errs.VendorConflict, ""},
+		{"update-contact-stale-revision", errs.StaleVersion, "read it again"},
+		{"create-contact-duplicate-email", errs.VendorConflict, "exists already"},
+		{"update-contact-member-email", errs.VendorPrecondition, "change it at the member"},
+		{"create-contact-insufficient-data", errs.VendorRejected, "needs a name, an e-mail address or a phone number"},
+		{"merge-contacts-member-as-source", errs.VendorPrecondition, "only be the target"},
 	}
 	for _, c := range cases {
 		t.Run(c.exchange, func(t *testing.T) {

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"math"
+	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/unicrm/unicrm/sdk/vendorhttp"
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
-
-// pageCap is the most contacts in a page; more is 400 ILLEGAL_LIMIT.
-const pageCap = 1000
 
 // contactFields are the unified fields that Wix can fill. Contacts v4 has no
 // owners and no web pages, and a company is a mere text.
@@ -54,6 +50,8 @@ type contact struct {
 			Items json.RawMessage `json:"items"`
 		} `json:"extendedFields"`
 	} `json:"info"`
+
+	raw json.RawMessage // the record as it came
 }
 
 // items is how Wix wraps a list.
@@ -76,6 +74,14 @@ type phone struct {
 	Primary   vendorjson.Bool `json:"primary"`
 }
 
+// number is the number as it was given, else in the form that Wix makes of it.
+func (p phone) number() *string {
+	if number := p.Phone.Ptr(); number != nil {
+		return number
+	}
+	return p.E164Phone.Ptr()
+}
+
 type place struct {
 	ID      vendorjson.Text `json:"id"`
 	Tag     vendorjson.Text `json:"tag"`
@@ -94,101 +100,11 @@ func contactFrom(raw json.RawMessage) (contact, error) {
 	if c.ID.Ptr() == nil {
 		return c, errNoRecord
 	}
+	c.raw = raw
 	return c, nil
 }
 
 var errNoRecord = errs.New(errs.UnexpectedVendorAnswer, "Wix answered without a contact")
-
-// position is where the next page begins.
-type position struct {
-	Offset int `json:"offset"`
-	Limit  int `json:"limit"`
-}
-
-// pagingMetadata goes with a list.
-type pagingMetadata struct {
-	Count          vendorjson.Text `json:"count"`
-	Total          vendorjson.Text `json:"total"`
-	TooManyToCount vendorjson.Bool `json:"tooManyToCount"`
-}
-
-// more tells whether there are contacts after a page of some that ends at an
-// offset. total decides, unless Wix could not count or counted fewer than it
-// has given; then a full page does.
-func (m pagingMetadata) more(end, got, limit int) bool {
-	if total, err := strconv.Atoi(m.Total.String()); err == nil && !bool(m.TooManyToCount) && total >= end {
-		return got > 0 && total > end
-	}
-	return got == limit
-}
-
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	at := position{Limit: query.PageSize}
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if at.Offset < 0 || at.Offset > math.MaxInt32 || at.Limit < 1 || at.Limit > pageCap {
-		return page, sdk.ErrPageToken
-	}
-	at.Limit = min(at.Limit, query.PageSize) // an offset does not depend on the size of the pages
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	request := get("contacts")
-	// One sort field is all that Wix takes; updatedDate is not sortable.
-	request.Query = []vendorhttp.Param{
-		{Name: "fieldsets", Value: "FULL"},
-		{Name: "sort.fieldName", Value: "createdDate"},
-		{Name: "sort.order", Value: "ASC"},
-	}
-	request.Fixed = []vendorhttp.Param{
-		{Name: "paging.limit", Value: strconv.Itoa(at.Limit)},
-		{Name: "paging.offset", Value: strconv.Itoa(at.Offset)},
-	}
-	response, err := client.Main(ctx, request)
-	if err != nil {
-		return page, err
-	}
-	records, paging, err := listIn(response)
-	if err != nil {
-		return page, err
-	}
-	if len(records) > at.Limit {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Wix answered %d contacts where %d were asked for", len(records), at.Limit)
-	}
-	for _, raw := range records {
-		record, err := contactFrom(raw)
-		if err != nil {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Wix answered a list with an item that is not a contact")
-		}
-		page.Records = append(page.Records, record.unified(raw))
-	}
-	nameLabels(ctx, call, client, page.Records)
-	if end := at.Offset + len(records); paging.more(end, len(records), at.Limit) {
-		page.Next = sdk.EncodeToken(position{Offset: end, Limit: at.Limit})
-	}
-	return page, nil
-}
-
-// listIn reads a list. Since Wix leaves out what is empty, a list without
-// contacts may have none, but then its pagingMetadata must say so.
-func listIn(response *vendorhttp.Response) ([]json.RawMessage, pagingMetadata, error) {
-	var paging pagingMetadata
-	var body struct {
-		Contacts       []json.RawMessage `json:"contacts"`
-		PagingMetadata json.RawMessage   `json:"pagingMetadata"`
-	}
-	if err := response.Decode(&body); err != nil {
-		return nil, paging, err
-	}
-	_ = json.Unmarshal(body.PagingMetadata, &paging) // absent, or not an object: paging goes on without
-	if count := paging.Count.String(); body.Contacts == nil && (vendorjson.Object(body.PagingMetadata) == nil || count != "" && count != "0") {
-		return nil, paging, response.Error(errs.UnexpectedVendorAnswer, "Wix answered a list without contacts")
-	}
-	return body.Contacts, paging, nil
-}
 
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
@@ -224,10 +140,26 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	return &crm.Contact{RemoteData: response.JSON()}, nil
 }
 
-// contactIn reads a single-contact answer. For an id that was merged away Wix
-// gives the contact that took it in, with responseType MERGED and an id of its
-// own. Under the id asked for that one would be taken for the person who is
-// gone, and deleted in their place; so the record is not found, and the
+// lookAt reads the contact that a write is about. In a dry run there is nothing
+// to be seen, and the record is nil.
+func lookAt(ctx context.Context, client *vendorhttp.Client, id string) (*crm.Contact, error) {
+	request := get("contacts", id)
+	request.Fixed = []vendorhttp.Param{{Name: "fieldsets", Value: "FULL"}}
+	response, err := client.Side(ctx, request)
+	switch {
+	case errors.Is(err, vendorhttp.ErrNotSent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return contactIn(response, id)
+}
+
+// contactIn reads a single-contact answer, for one id or, when that is empty,
+// for a contact that was just made. For an id that was merged away Wix gives
+// the contact that took it in, with responseType MERGED and an id of its own.
+// Under the id asked for that one would be taken for the person who is gone,
+// and changed or deleted in their place; so the record is not found, and the
 // vendor's answer goes along for who wants to follow it.
 func contactIn(response *vendorhttp.Response, id string) (*crm.Contact, error) {
 	var body struct {
@@ -241,15 +173,15 @@ func contactIn(response *vendorhttp.Response, id string) (*crm.Contact, error) {
 	if err != nil {
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Wix answered without a contact")
 	}
-	if body.ResponseType.String() == "MERGED" || !strings.EqualFold(record.ID.String(), id) {
+	if id != "" && (body.ResponseType.String() == "MERGED" || !strings.EqualFold(record.ID.String(), id)) {
 		return nil, response.Error(errs.RecordNotFound, "the contact %s was merged away; Wix answers %s in its place", id, record.ID)
 	}
-	unified := record.unified(body.Contact)
+	unified := record.unified()
 	return &unified, nil
 }
 
 // unified maps a contact. A revision of 0 is a version like any other.
-func (c contact) unified(from json.RawMessage) crm.Contact {
+func (c contact) unified() crm.Contact {
 	u := crm.Contact{
 		ID:             c.ID.Ptr(),
 		FirstName:      c.Info.Name.First.Ptr(),
@@ -260,7 +192,7 @@ func (c contact) unified(from json.RawMessage) crm.Contact {
 		CreatedAt:      vendorjson.Time(c.CreatedDate, time.RFC3339),
 		UpdatedAt:      vendorjson.Time(c.UpdatedDate, time.RFC3339),
 		ETag:           c.Revision.Ptr(),
-		RemoteData:     from,
+		RemoteData:     c.raw,
 	}
 	u.Name = crm.FullName(u.FirstName, u.LastName)
 	if company := c.Info.Company.Ptr(); company != nil {
@@ -277,11 +209,7 @@ func (c contact) unified(from json.RawMessage) crm.Contact {
 		}
 	}
 	for _, item := range primaryFirst(c.Info.Phones.Items, func(p phone) bool { return bool(p.Primary) }) {
-		number := item.Phone.Ptr()
-		if number == nil {
-			number = item.E164Phone.Ptr()
-		}
-		if number != nil {
+		if number := item.number(); number != nil {
 			u.PhoneNumbers = append(u.PhoneNumbers, crm.PhoneNumber{ID: item.ID.Ptr(), Number: number, Type: typeFrom(item.Tag)})
 		}
 	}

@@ -58,7 +58,7 @@ func unify(t *testing.T, record string) crm.Contact {
 	t.Helper()
 	c, err := contactFrom(json.RawMessage(record))
 	require.NoError(t, err)
-	return c.unified(json.RawMessage(record))
+	return c.unified()
 }
 
 func TestMapping(t *testing.T) {
@@ -170,7 +170,7 @@ func TestGetMapsEveryField(t *testing.T) {
 func TestRemoteDataIsTheRecordAsItCame(t *testing.T) {
 	const record = `{"id":"` + plainID + `",  "revision": 12345678901234567890, "b":1.50,"a":"\u0026\/", "nothing":null}`
 	k := start(t, nil)
-	for path, body := range map[string]string{"/contacts/v4/contacts": `{"contacts":[` + record + `]}`, "/contacts/v4/contacts/" + plainID: `{"contact":` + record + `,"responseType":"REGULAR"}`} {
+	for path, body := range map[string]string{"/contacts/v4/contacts/query": `{"contacts":[` + record + `]}`, "/contacts/v4/contacts/" + plainID: `{"contact":` + record + `,"responseType":"REGULAR"}`} {
 		// As a JSON string the body is sent as it is here.
 		require.NoError(t, k.Emulator.Inject(kit.Match{Path: path}, answer(string(marshal(t, body))), 1))
 	}
@@ -244,3 +244,8 @@ func TestAnAnswerWithoutAContactIsUnexpected(t *testing.T) {
 		providertest.RequireReason(t, err, errs.UnexpectedVendorAnswer)
 	}
 }
+
+var (
+	matchPatch = kit.Match{Method: "PATCH"}
+	matchQuery = kit.Match{Path: "/contacts/v4/contacts/query"}
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -51,13 +52,29 @@ var provider = sdk.Provider{
 	RateLimits:      []sdk.RateLimitHint{{Calls: 200, Window: time.Minute, SharedBy: "app instance"}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		IDPattern: `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`, // GUIDs
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: pageCap, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		// A repeat may be 404 or success: Wix documents neither.
-		Delete: &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatUnknown, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: pageCap, Do: listContacts,
+			Filters: slices.Concat(
+				sdk.EqualTo("first_name", "last_name", "email_addresses.email", "phone_numbers.number", "search"),
+				sdk.ByTime("created_at", "updated_at", "last_activity_at"),
+			),
+			SortKeys: []string{"created_at", "last_activity_at", "first_name", "last_name", "title", "email_addresses"},
+		},
+		Get:         &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		Create:      &sdk.Create[crm.Contact]{Returned: contactFields, Writable: writableFields, Do: createContact},
+		Update:      &sdk.Update[crm.Contact]{Returned: contactFields, Writable: append([]string{"etag"}, writableFields...), Do: updateContact},
+		Upsert:      &sdk.Upsert[crm.Contact]{Atomic: true, Find: findByEmail, Insert: insertContact},
+		Delete:      deletion,
+		BatchDelete: &sdk.BatchDelete{MaxIDs: maxBatch, Do: deleteContacts},
+		Merge:       &sdk.Merge[crm.Contact]{Returned: contactFields, MaxDuplicates: 5, Do: mergeContacts},
 	},
 }
+
+const idPattern = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}` // GUIDs
+
+// A repeat may be 404 or success: Wix documents neither.
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatUnknown, Do: deleteContact}
 
 // checkConnection reads one contact, which needs the same permission as the
 // rest.

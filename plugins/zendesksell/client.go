@@ -36,6 +36,7 @@ func get(path ...string) vendorhttp.Request {
 type errorBody struct {
 	Errors vendorjson.List[struct {
 		Error struct {
+			Field   vendorjson.Text `json:"field"` // a JSON pointer, with or without /data
 			Code    vendorjson.Text `json:"code"`
 			Message vendorjson.Text `json:"message"`
 			Details vendorjson.Text `json:"details"`
@@ -51,6 +52,7 @@ func explain(response *vendorhttp.Response) *errs.Error {
 		return nil //nolint:nilerr // empty, HTML or plain text: the status decides
 	}
 	var messages []string
+	var fields []errs.Field
 	for _, entry := range body.Errors {
 		if entry.Error.Code.String() == "incorrect_path" {
 			return errs.New(errs.PluginBug, "Zendesk Sell does not know the path that the plugin asked for")
@@ -65,6 +67,11 @@ func explain(response *vendorhttp.Response) *errs.Error {
 		if text != "" {
 			messages = append(messages, text)
 		}
+		if field := strings.TrimPrefix(entry.Error.Field.String(), "/data"); strings.HasPrefix(field, "/") && response.Status == http.StatusUnprocessableEntity {
+			fields = append(fields, errs.Field{Path: field, Description: text})
+		}
 	}
-	return errs.New(errs.FromVendorStatus(response.Status), "%s", strings.Join(messages, "; "))
+	e := errs.New(errs.FromVendorStatus(response.Status), "%s", strings.Join(messages, "; "))
+	e.Fields = fields
+	return e
 }

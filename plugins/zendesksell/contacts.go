@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,77 +75,6 @@ func (e envelope) contact() (contact, error) {
 
 var errNoRecord = errs.New(errs.UnexpectedVendorAnswer, "Zendesk Sell answered without a contact in data")
 
-// position is where the next page begins: Sell counts pages of one size.
-type position struct {
-	Page int `json:"page"`
-	Size int `json:"size"`
-}
-
-func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
-	var page sdk.Page[crm.Contact]
-	at := position{Page: 1, Size: query.PageSize}
-	if err := sdk.DecodeToken(query.PageToken, &at); err != nil {
-		return page, err
-	}
-	if at.Page < 1 || at.Size < 1 || at.Size > query.PageSize {
-		return page, sdk.ErrPageToken
-	}
-	client, err := newClient(call)
-	if err != nil {
-		return page, err
-	}
-	request := get("contacts")
-	request.Query = []vendorhttp.Param{{Name: "sort_by", Value: "id:asc"}}
-	request.Fixed = []vendorhttp.Param{
-		{Name: "is_organization", Value: "false"},
-		{Name: "page", Value: strconv.Itoa(at.Page)},
-		{Name: "per_page", Value: strconv.Itoa(at.Size)},
-	}
-	response, err := client.Main(ctx, request)
-	if err != nil {
-		return page, err
-	}
-	var body struct {
-		Items []envelope `json:"items"`
-		Meta  struct {
-			Links struct {
-				NextPage vendorjson.Text `json:"next_page"`
-			} `json:"links"`
-		} `json:"meta"`
-	}
-	if err := response.Decode(&body); err != nil {
-		return page, err
-	}
-	if len(body.Items) > at.Size {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell gave more contacts than were asked for")
-	}
-	if body.Items == nil {
-		return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered a list without items")
-	}
-	for _, item := range body.Items {
-		record, err := item.contact()
-		if err != nil {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered a list with an item that is not a contact")
-		}
-		if !record.IsOrganization {
-			page.Records = append(page.Records, record.unified(item))
-		}
-	}
-	nameAccounts(ctx, call, client, page.Records)
-	if link := body.Meta.Links.NextPage.String(); link != "" && len(body.Items) > 0 {
-		next, err := client.PageLink(link)
-		if err != nil {
-			return page, err
-		}
-		number, err := strconv.Atoi(next.Get("page"))
-		if err != nil || number <= at.Page {
-			return page, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell gave a next-page link that leads nowhere new")
-		}
-		page.Next = sdk.EncodeToken(position{Page: number, Size: at.Size})
-	}
-	return page, nil
-}
-
 func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, error) {
 	client, err := newClient(call)
 	if err != nil {
@@ -171,26 +100,39 @@ func deleteContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact
 	if err != nil {
 		return nil, err
 	}
-	response, err := client.Side(ctx, get("contacts", id))
-	if err != nil {
+	if _, err := lookAt(ctx, client, id); err != nil {
 		return nil, err
 	}
-	if _, err := personIn(response, id); err != nil {
-		return nil, err
-	}
-	if !surelyPerson(response.Body) {
-		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell did not say that the record %s is no company, so it was not deleted", id)
-	}
-	response, err = client.Main(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"contacts", id}})
+	response, err := client.Main(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: []string{"contacts", id}})
 	if err != nil {
 		return nil, err
 	}
 	return &crm.Contact{RemoteData: response.JSON()}, nil // 204 and empty, as a rule
 }
 
+// lookAt reads the person that a write is about and makes sure that it is one.
+// In a dry run there is nothing to be seen, and the record is nil.
+func lookAt(ctx context.Context, client *vendorhttp.Client, id string) (*crm.Contact, error) {
+	response, err := client.Side(ctx, get("contacts", id))
+	switch {
+	case errors.Is(err, vendorhttp.ErrNotSent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	person, err := personIn(response, id)
+	if err != nil {
+		return nil, err
+	}
+	if !surelyPerson(response.Body) {
+		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell did not say that the record %s is no company, so it was left alone", id)
+	}
+	return person, nil
+}
+
 // surelyPerson tells whether a single-contact answer says in so many words
 // that the record is no organization. encoding/json forgives the case of keys
-// and takes the last of two; before a deletion nothing is forgiven.
+// and takes the last of two; before a write nothing is forgiven.
 func surelyPerson(body []byte) bool {
 	data, ok := vendorjson.Member(body, "data")
 	if !ok {
@@ -215,7 +157,7 @@ func personIn(response *vendorhttp.Response, id string) (*crm.Contact, error) {
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Zendesk Sell answered with another record than %s", id)
 	}
 	if record.IsOrganization {
-		return nil, errs.New(errs.RecordNotFound, "the record %s is a company, not a contact", record.ID)
+		return nil, response.Error(errs.RecordNotFound, "the record %s is a company, not a contact", record.ID)
 	}
 	unified := record.unified(body)
 	return &unified, nil
@@ -271,7 +213,7 @@ func (c contact) unified(from envelope) crm.Contact {
 		kind string
 		url  vendorjson.Text
 	}{{"website", c.Website}, {"linkedin", c.LinkedIn}, {"facebook", c.Facebook}, {"twitter", c.Twitter}} {
-		if address := slot.url.Ptr(); address != nil && strings.ContainsRune(*address, '.') { // a bare handle is no address
+		if address := slot.url.Ptr(); address != nil && isWebAddress(*address) {
 			u.URLs = append(u.URLs, crm.URL{URL: address, Type: &slot.kind})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/unicrm/unicrm/sdk"
@@ -40,12 +41,24 @@ var provider = sdk.Provider{
 	RateLimits:      []sdk.RateLimitHint{{Calls: 36_000, Window: time.Hour, SharedBy: "token"}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		IDPattern: `[1-9][0-9]{0,18}`, // 64-bit integers
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 100, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		Delete:    &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: 100, Do: listContacts,
+			Filters:  slices.Concat(sdk.EqualTo("first_name", "last_name", "name", "email_addresses.email", "phone_numbers.number"), sdk.ByTime("created_at", "updated_at")),
+			SortKeys: []string{"id", "first_name", "last_name", "name", "created_at", "updated_at"},
+		},
+		Get:         &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		Create:      &sdk.Create[crm.Contact]{Returned: contactFields, Writable: writableFields, Required: []string{"last_name"}, Do: createContact},
+		Update:      &sdk.Update[crm.Contact]{Returned: contactFields, Writable: append([]string{"etag"}, writableFields...), Do: updateContact},
+		Upsert:      &sdk.Upsert[crm.Contact]{Find: findByEmail, Insert: insertContact},
+		Delete:      deletion,
+		BatchDelete: sdk.FanOut(deletion, idPattern, 10), // a second: the vendor's limit
 	},
 }
+
+const idPattern = `[1-9][0-9]{0,18}` // 64-bit integers
+
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact}
 
 // checkConnection reads one contact: users/self would tell as much but needs
 // the scope profile, which nothing else here needs.

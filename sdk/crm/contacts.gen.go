@@ -43,7 +43,8 @@ type Contact struct {
 	CreatedAt *time.Time
 	// When the vendor's record was last changed.
 	UpdatedAt *time.Time
-	// The version of the record, opaque; absent where the vendor has none.
+	// The version of the record, opaque; absent where the vendor has none. It is
+	// never written: a change is guarded by UpdateContactRequest.etag.
 	ETag *string
 	// The vendor's record, one JSON value. In a write: keys that go into the
 	// vendor's body last, unmapped.

@@ -31,6 +31,22 @@ func FullName(parts ...*string) *string {
 	return Text(strings.Join(there, " "))
 }
 
+// AccountID is the id of a reference that may be nil.
+func AccountID(a *AccountReference) *string {
+	if a == nil {
+		return nil
+	}
+	return a.ID
+}
+
+// OwnerID is the id of a reference that may be nil.
+func OwnerID(o *UserReference) *string {
+	if o == nil {
+		return nil
+	}
+	return o.ID
+}
+
 func toTimestamp(t *time.Time) *timestamppb.Timestamp {
 	if t == nil {
 		return nil

@@ -52,6 +52,13 @@ func fill(random *rand.Rand, value reflect.Value) {
 	}
 }
 
+func TestTheIDOfAReferenceThatIsNotThereIsNone(t *testing.T) {
+	assert.Nil(t, AccountID(nil))
+	assert.Nil(t, OwnerID(nil))
+	assert.Equal(t, new("5"), AccountID(&AccountReference{ID: new("5"), Name: new("x")}))
+	assert.Equal(t, new("7"), OwnerID(&UserReference{ID: new("7")}))
+}
+
 func TestAContactComesBackFromTheProtocolAsItWas(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -46,6 +46,9 @@ type Error struct {
 	RateLimit *RateLimit
 	// MissingScopes are what the credentials lack, where the vendor says so.
 	MissingScopes []string
+	// ExistingID is the record that is there already, with a VendorConflict
+	// whose answer names it.
+	ExistingID string
 	// Cause is for the plugin's log. It does not cross the process boundary.
 	Cause error
 }
@@ -62,7 +65,12 @@ type VendorAnswer struct {
 	ContentType string
 	Body        []byte
 	Truncated   bool
+	// Headers are the answer's, credentials struck out; in a result only.
+	Headers []Header
 }
+
+// Header is one line of an HTTP message.
+type Header struct{ Name, Value string }
 
 // RateLimit is what the vendor said of its limits; nil parts were not said.
 type RateLimit struct {
@@ -160,6 +168,17 @@ func Status(err error) error {
 		}
 		e = &Error{Reason: PluginBug, Message: err.Error()}
 	}
+	detail := e.Proto()
+	s := status.New(codes.Code(Rule(e.Reason).GetGrpcCode()), detail.GetMessage())
+	withDetail, detailErr := s.WithDetails(detail)
+	if detailErr != nil {
+		return s.Err()
+	}
+	return withDetail.Err()
+}
+
+// Proto gives the protocol's form, cut to [MaxDetail].
+func (e *Error) Proto() *providerv1.Error {
 	message := e.Message
 	if strings.TrimSpace(message) == "" {
 		message = Rule(e.Reason).GetDoc()
@@ -178,20 +197,19 @@ func Status(err error) error {
 	if e.RetryAfter > 0 {
 		detail.RetryAfter = durationpb.New(e.RetryAfter)
 	}
+	if e.ExistingID != "" {
+		detail.ExistingId = new(cutText(e.ExistingID, 256))
+	}
 	if e.Vendor != nil {
 		detail.Vendor = e.Vendor.Proto()
+		detail.Vendor.Headers = nil
 		room := MaxDetail - proto.Size(detail) + len(detail.Vendor.Body) - 64 - len(detail.Message)
 		if len(detail.Vendor.Body) > room {
 			detail.Vendor.Body = detail.Vendor.Body[:max(room, 0)]
 			detail.Vendor.Truncated = true
 		}
 	}
-	s := status.New(codes.Code(Rule(e.Reason).GetGrpcCode()), detail.Message)
-	withDetail, detailErr := s.WithDetails(detail)
-	if detailErr != nil {
-		return s.Err()
-	}
-	return withDetail.Err()
+	return detail
 }
 
 // FromStatus reads a gRPC status back into an Error. It returns nil when the
@@ -206,22 +224,30 @@ func FromStatus(err error) *Error {
 		if !ok {
 			continue
 		}
-		e := &Error{Reason: detail.GetReason(), Message: detail.GetMessage(), MissingScopes: detail.GetMissingScopes(), RateLimit: RateLimitFromProto(detail.GetRateLimit())}
-		if e.Reason == providerv1.Reason_REASON_UNSPECIFIED {
-			e.Reason = PluginBug
-		}
-		for _, f := range detail.GetFields() {
-			e.Fields = append(e.Fields, Field{Path: f.GetField(), Description: f.GetDescription(), Missing: f.GetMissing()})
-		}
-		if detail.GetRetryAfter() != nil {
-			e.RetryAfter = detail.GetRetryAfter().AsDuration()
-		}
-		if v := detail.GetVendor(); v != nil {
-			e.Vendor = VendorAnswerFromProto(v)
-		}
-		return e
+		return FromProto(detail)
 	}
 	return nil
+}
+
+// FromProto reads the protocol's form; nil for nil.
+func FromProto(detail *providerv1.Error) *Error {
+	if detail == nil {
+		return nil
+	}
+	e := &Error{
+		Reason: detail.GetReason(), Message: detail.GetMessage(), MissingScopes: detail.GetMissingScopes(), ExistingID: detail.GetExistingId(),
+		RateLimit: RateLimitFromProto(detail.GetRateLimit()), Vendor: VendorAnswerFromProto(detail.GetVendor()),
+	}
+	if e.Reason == providerv1.Reason_REASON_UNSPECIFIED {
+		e.Reason = PluginBug
+	}
+	for _, f := range detail.GetFields() {
+		e.Fields = append(e.Fields, Field{Path: f.GetField(), Description: f.GetDescription(), Missing: f.GetMissing()})
+	}
+	if detail.GetRetryAfter() != nil {
+		e.RetryAfter = detail.GetRetryAfter().AsDuration()
+	}
+	return e
 }
 
 // Proto gives the protocol's form.
@@ -229,7 +255,16 @@ func (a *VendorAnswer) Proto() *providerv1.VendorAnswer {
 	if a == nil {
 		return nil
 	}
-	return &providerv1.VendorAnswer{Status: int32(a.Status), ContentType: cutText(a.ContentType, 256), Body: a.Body, Truncated: a.Truncated}
+	p := &providerv1.VendorAnswer{Status: int32(a.Status), ContentType: cutText(a.ContentType, 256), Body: a.Body, Truncated: a.Truncated}
+	for _, h := range a.Headers {
+		p.Headers = append(p.Headers, h.Proto())
+	}
+	return p
+}
+
+// Proto gives the protocol's form.
+func (h Header) Proto() *providerv1.Header {
+	return &providerv1.Header{Name: cutText(h.Name, 256), Value: cutText(h.Value, 4<<10)}
 }
 
 // VendorAnswerFromProto reads the protocol's form; nil for nil.
@@ -237,7 +272,11 @@ func VendorAnswerFromProto(p *providerv1.VendorAnswer) *VendorAnswer {
 	if p == nil {
 		return nil
 	}
-	return &VendorAnswer{Status: int(p.GetStatus()), ContentType: p.GetContentType(), Body: p.GetBody(), Truncated: p.GetTruncated()}
+	a := &VendorAnswer{Status: int(p.GetStatus()), ContentType: p.GetContentType(), Body: p.GetBody(), Truncated: p.GetTruncated()}
+	for _, h := range p.GetHeaders() {
+		a.Headers = append(a.Headers, Header{Name: h.GetName(), Value: h.GetValue()})
+	}
+	return a
 }
 
 // Proto gives the protocol's form.

@@ -40,7 +40,8 @@ const (
 	VendorUnauthenticated = v1.Reason_REASON_VENDOR_UNAUTHENTICATED
 	// VendorForbidden: The account's credentials may not do this at the vendor.
 	VendorForbidden = v1.Reason_REASON_VENDOR_FORBIDDEN
-	// VendorConflict: The vendor refused the request for its uniqueness or version rules.
+	// VendorConflict: The vendor refused the request for its uniqueness or version rules,
+	// whatever status it says so with.
 	VendorConflict = v1.Reason_REASON_VENDOR_CONFLICT
 	// VendorPrecondition: The record's state forbids it: a site member, a protected record.
 	VendorPrecondition = v1.Reason_REASON_VENDOR_PRECONDITION

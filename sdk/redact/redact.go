@@ -86,6 +86,7 @@ func formsOf(secret string) []string {
 	forms := []string{
 		secret, string(quoted[1 : len(quoted)-1]), strings.Trim(strings.TrimSpace(unescaped.String()), `"`),
 		url.QueryEscape(secret), url.PathEscape(secret),
+		strings.NewReplacer("%5B", "[", "%5D", "]", "%2C", ",", "+", "%20").Replace(url.QueryEscape(secret)), // as vendorhttp writes a query
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		base64.StdEncoding.EncodeToString([]byte(secret + ":")), // HTTP Basic with an empty password
 	}

@@ -12,10 +12,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/time/rate"
 
 	"github.com/unicrm/unicrm/sdk/errs"
 	"github.com/unicrm/unicrm/sdk/redact"
@@ -51,7 +53,18 @@ type Options struct {
 	RemoteQuery []Param
 	Secrets     *redact.Secrets
 	Log         hclog.Logger
+	// BeforeWrite is asked before every request that is no read; its error ends
+	// the request unsent. Optional.
+	BeforeWrite func() error
+	// DryRun notes every request instead of sending it; see ErrNotSent.
+	DryRun bool
+	// Pace is waited for before every request. Optional.
+	Pace *rate.Limiter
 }
+
+// ErrNotSent is what every request of a dry run ends in. Where a look-up ends
+// so, go on without its answer, so that the requests after it are noted too.
+var ErrNotSent = errors.New("nothing is sent in a dry run")
 
 // Client talks to a vendor for one account, within one call of the protocol.
 type Client struct {
@@ -61,6 +74,9 @@ type Client struct {
 	origin  origin
 
 	main         *Response
+	mainRequest  func() Sent // nil before one; described only when it is asked for
+	noted        []Sent
+	written      *Response // to the last Main request that changed something
 	deleteResent bool
 }
 
@@ -81,18 +97,25 @@ func (p *Pool) Client(vendor Vendor, options Options) (*Client, error) {
 // remote_query, and its answer is what the raw format shows. The last Main
 // call of a method counts. A non-2xx answer is an error.
 func (c *Client) Main(ctx context.Context, request Request) (*Response, error) {
-	response, resent, err := c.send(ctx, request, c.options.RemoteQuery)
+	response, resent, err := c.send(ctx, request, c.options.RemoteQuery, true)
 	if response != nil {
 		c.main = response
+		if err == nil && !request.readOnly() {
+			c.written = response
+		}
 	}
 	c.deleteResent = resent
 	return response, err
 }
 
+// Written is the 2xx answer to the last Main request that was no read, nil
+// before one.
+func (c *Client) Written() *Response { return c.written }
+
 // Side sends a request beside the main one, such as a look-up of names. A
 // non-2xx answer is an error; whether that matters is the provider's to say.
 func (c *Client) Side(ctx context.Context, request Request) (*Response, error) {
-	response, _, err := c.send(ctx, request, nil)
+	response, _, err := c.send(ctx, request, nil, false)
 	return response, err
 }
 
@@ -128,7 +151,12 @@ func (c *Client) PageLink(link string) (url.Values, error) {
 //   - the connection broke after it was written: a read, and a DELETE once.
 //
 // resent tells whether a DELETE went out again by the last of these.
-func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param) (_ *Response, resent bool, _ error) {
+func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param, isMain bool) (_ *Response, resent bool, _ error) {
+	if !request.readOnly() && c.options.BeforeWrite != nil {
+		if err := c.options.BeforeWrite(); err != nil {
+			return nil, false, err
+		}
+	}
 	target, err := request.url(c.origin, remoteQuery)
 	if err != nil {
 		return nil, false, err
@@ -137,8 +165,26 @@ func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param)
 	if err != nil {
 		return nil, false, err
 	}
+	if c.options.DryRun {
+		c.noted = append(c.noted, c.describe(&request, target, body, isMain))
+		return nil, false, ErrNotSent
+	}
+	if isMain {
+		c.mainRequest = sync.OnceValue(func() Sent { return c.describe(&request, target, body, isMain) })
+	}
+	var response *Response
 	for try := 0; ; try++ {
-		response, written, err := c.try(ctx, &request, target, body)
+		if !c.turn(ctx) {
+			switch {
+			case errors.Is(ctx.Err(), context.Canceled):
+				return nil, resent, ctx.Err()
+			case try == 0:
+				err = errs.New(errs.VendorTimeout, "the time was up before the %s was sent to %s, so nothing was done", request.Method, c.vendor.Name)
+			}
+			return response, resent, c.final(err, resent) // that of the try before
+		}
+		var written bool
+		response, written, err = c.try(ctx, &request, target, body)
 		wait, again, broke := time.Duration(0), false, false
 		var ours *errs.Error
 		switch {
@@ -166,14 +212,37 @@ func (c *Client) send(ctx context.Context, request Request, remoteQuery []Param)
 			if again && errors.Is(ctx.Err(), context.Canceled) {
 				return nil, resent, ctx.Err()
 			}
-			if resent && !errs.Is(err, errs.RecordNotFound) {
-				err = c.outcomeUnknown(err) // the first DELETE may have taken effect
-			}
-			return response, resent, err
+			return response, resent, c.final(err, resent)
 		}
 		resent = resent || broke
 		c.options.Log.Debug("sending again", "method", request.Method, "try", try+2, "after", wait, "cause", err)
 	}
+}
+
+// final is the error of a request that is not sent again: of a DELETE that was
+// sent twice the first may have taken effect, whatever the second came to.
+func (c *Client) final(err error, resent bool) error {
+	if resent && !errs.Is(err, errs.RecordNotFound) {
+		return c.outcomeUnknown(err)
+	}
+	return err
+}
+
+// paceMargin is what must be left of a call's time for a request that had to
+// wait for its turn: one that is cut off at once is worse than one not sent.
+const paceMargin = 250 * time.Millisecond
+
+// turn waits until a request may go out; it may not when that takes too long.
+func (c *Client) turn(ctx context.Context) bool {
+	if c.options.Pace == nil {
+		return true
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-paceMargin))
+		defer cancel()
+	}
+	return c.options.Pace.Wait(ctx) == nil
 }
 
 // try sends once. written tells whether any of the request may have reached
@@ -281,6 +350,7 @@ func (c *Client) retryWait(response *Response, try int) (time.Duration, bool) {
 	return c.pool.backoff(try), true
 }
 
+// timeIsUp is the error of a request that the call's time does not suffice for.
 func (c *Client) timeIsUp(ctx context.Context, request *Request, written bool) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()

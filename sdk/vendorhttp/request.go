@@ -3,9 +3,11 @@ package vendorhttp
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/unicrm/unicrm/sdk/errs"
 )
@@ -30,6 +32,9 @@ type Request struct {
 	Header http.Header
 	// Body is encoded as JSON; nil sends none.
 	Body any
+	// Closed refuses every parameter of the caller's: for requests whose query
+	// chooses the record that is written.
+	Closed bool
 	// ReadOnly marks a POST that changes nothing, such as a search, so that it
 	// is sent again as freely as a GET.
 	ReadOnly bool
@@ -73,10 +78,23 @@ func (r *Request) reserved() []string {
 
 // rawQuery is the adapter's parameters with the caller's put over them.
 func (r *Request) rawQuery(remoteQuery []Param) (string, error) {
+	if r.Closed && len(remoteQuery) > 0 {
+		return "", &errs.Error{
+			Reason: errs.InvalidParameter, Message: "remote_query cannot go with this call: its query chooses the record that is written",
+			Fields: []errs.Field{{Path: "remote_query", Description: "cannot go with this call"}},
+		}
+	}
 	replaced := map[string]bool{}
 	for _, p := range remoteQuery {
+		if oddName(p.Name) {
+			return "", &errs.Error{
+				Reason:  errs.InvalidParameter,
+				Message: fmt.Sprintf("remote_query[%q]: its name begins with white space or a bracket, or holds a control character", p.Name),
+				Fields:  []errs.Field{{Path: "remote_query", Description: "has a name that begins with white space or a bracket, or holds a control character"}},
+			}
+		}
 		for _, reserved := range r.reserved() {
-			if base, _, _ := strings.Cut(p.Name, "["); strings.EqualFold(base, reserved) || strings.EqualFold(p.Name, reserved) {
+			if base, _, _ := strings.Cut(strings.TrimSpace(p.Name), "["); strings.EqualFold(strings.TrimSpace(base), reserved) || strings.EqualFold(p.Name, reserved) {
 				return "", &errs.Error{
 					Reason:  errs.InvalidParameter,
 					Message: "remote_query[" + p.Name + "] is set by the provider itself; use limit and next_cursor for paging",
@@ -105,6 +123,13 @@ func (r *Request) rawQuery(remoteQuery []Param) (string, error) {
 		add(p)
 	}
 	return b.String(), nil
+}
+
+// oddName tells whether a server might read another name in a parameter's than
+// is written there: one or another of them drops white space and brackets before
+// a name, control characters, and all that follows a NUL.
+func oddName(name string) bool {
+	return strings.TrimLeftFunc(name, func(c rune) bool { return unicode.IsSpace(c) || c == '[' || c == ']' }) != name || strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // escapeQuery escapes like url.QueryEscape but leaves brackets and commas,

@@ -38,7 +38,7 @@ func (r *Response) Empty() bool { return len(bytes.TrimSpace(r.Body)) == 0 }
 // Answer is the response in the form in which errors and results carry it,
 // the account's secrets struck out.
 func (r *Response) Answer() *errs.VendorAnswer {
-	return &errs.VendorAnswer{Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.secrets.JSON(r.Body), Truncated: r.truncated}
+	return &errs.VendorAnswer{Status: r.Status, ContentType: r.secrets.Text(r.Header.Get("Content-Type")), Body: r.secrets.JSON(r.Body), Truncated: r.truncated}
 }
 
 // Decode reads the body as JSON into v. What does not fit is an

@@ -116,7 +116,7 @@ func Member(raw json.RawMessage, key string) (json.RawMessage, bool) {
 			}
 		}
 	}
-	return found, found != nil && alike == 1
+	return found, found != nil && alike == 1 && ends(dec)
 }
 
 // Unix reads an instant from seconds since 1970, whole ones or with a fraction

@@ -13,6 +13,7 @@ import (
 	"github.com/unicrm/unicrm/host/internal/accounts"
 	"github.com/unicrm/unicrm/host/internal/catalog"
 	"github.com/unicrm/unicrm/host/internal/store"
+	"github.com/unicrm/unicrm/host/internal/unified"
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
@@ -177,9 +178,24 @@ type capabilitiesBody struct {
 }
 
 type methodBody struct {
-	Returned []string    `json:"returned_fields,omitempty"`
-	PageCap  int         `json:"page_cap,omitempty"`
-	Delete   *deleteBody `json:"delete,omitempty"`
+	Returned   []string     `json:"returned_fields,omitempty"`
+	Writable   []string     `json:"writable_fields,omitempty"`
+	Required   []string     `json:"required_fields,omitempty"`
+	Filters    []filterBody `json:"filters,omitempty"`
+	SortKeys   []string     `json:"sort_keys,omitempty"`
+	PageCap    int          `json:"page_cap,omitempty"`
+	MaxRecords int          `json:"max_records,omitempty"`
+	Delete     *deleteBody  `json:"delete,omitempty"`
+	Upsert     *upsertBody  `json:"upsert,omitempty"`
+}
+
+type filterBody struct {
+	Field     string             `json:"field"`
+	Operators []unified.Operator `json:"operators"`
+}
+
+type upsertBody struct {
+	Atomic bool `json:"atomic"`
 }
 
 type deleteBody struct {
@@ -209,11 +225,7 @@ func (s *Server) showIntegration(p *catalog.Plugin) integrationBody {
 	for _, r := range m.Resources {
 		capabilities := capabilitiesBody{Resource: r.Resource, IDPattern: r.IDPattern, Methods: map[string]methodBody{}}
 		for _, method := range r.Methods {
-			mb := methodBody{Returned: method.Returned, PageCap: method.PageCap}
-			if d := method.Delete; d != nil {
-				mb.Delete = &deleteBody{Kind: d.Kind, Repeat: d.Repeat, KeptSeconds: int64(d.Kept.Seconds())}
-			}
-			capabilities.Methods[string(method.Method)] = mb
+			capabilities.Methods[string(method.Method)] = showMethod(method)
 		}
 		body.Resources = append(body.Resources, capabilities)
 	}
@@ -221,6 +233,31 @@ func (s *Server) showIntegration(p *catalog.Plugin) integrationBody {
 		body.RateLimits = append(body.RateLimits, rateLimitBody{Calls: r.Calls, WindowSeconds: int64(r.Window.Seconds()), SharedBy: r.SharedBy})
 	}
 	return body
+}
+
+func showMethod(method unified.MethodCapabilities) methodBody {
+	mb := methodBody{
+		Returned: method.Returned, Writable: method.Writable, Required: method.Required, SortKeys: method.SortKeys,
+		PageCap: method.PageCap, MaxRecords: method.MaxRecords, Delete: showDelete(method.Delete), Upsert: showUpsert(method.Upsert),
+	}
+	for _, f := range method.Filters {
+		mb.Filters = append(mb.Filters, filterBody(f))
+	}
+	return mb
+}
+
+func showDelete(d *unified.DeleteSemantics) *deleteBody {
+	if d == nil {
+		return nil
+	}
+	return &deleteBody{Kind: d.Kind, Repeat: d.Repeat, KeptSeconds: int64(d.Kept.Seconds())}
+}
+
+func showUpsert(u *unified.UpsertSemantics) *upsertBody {
+	if u == nil {
+		return nil
+	}
+	return &upsertBody{Atomic: u.Atomic}
 }
 
 func (s *Server) listIntegrations(x *exchange) error {
@@ -243,11 +280,19 @@ func (s *Server) getIntegration(x *exchange) error {
 	if err := noParams(x); err != nil {
 		return err
 	}
-	plugin, ok := s.Catalog.Find(x.params["slug"])
-	if !ok {
-		return errs.New(errs.RouteNotFound, "no integration %q is installed; GET /integration lists what is", clip(x.params["slug"]))
+	plugin, err := s.findIntegration(x.params["slug"])
+	if err != nil {
+		return err
 	}
 	return s.replyValue(x, http.StatusOK, s.showIntegration(plugin))
+}
+
+func (s *Server) findIntegration(slug string) (*catalog.Plugin, error) {
+	plugin, ok := s.Catalog.Find(slug)
+	if !ok {
+		return nil, errs.New(errs.RouteNotFound, "no integration %q is installed; GET /integration lists what is", clip(slug))
+	}
+	return plugin, nil
 }
 
 func noParams(x *exchange) error {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -118,7 +119,7 @@ func TestCursorsAreSealedAndBound(t *testing.T) {
 		return q
 	}
 	bound := binding("account-1", "contacts", list(""))
-	sealed := s.sealCursor(cursor{PageToken: "secret position", Limit: 5, Made: time.Now().Unix()}, bound)
+	sealed := s.sealCursor(cursor{place: place{PageToken: "secret position"}, Limit: 5}, bound)
 	plain, err := base64.RawURLEncoding.DecodeString(sealed)
 	require.NoError(t, err)
 	assert.NotContains(t, string(plain), "secret position")
@@ -136,9 +137,16 @@ func TestCursorsAreSealedAndBound(t *testing.T) {
 		assert.Error(t, err, name)
 	}
 	assert.Equal(t, bound, binding("account-1", "contacts", list("&limit=9&truto_response_format=raw&truto_ignore_remote_data=true")), "what does not choose records does not bind")
-	old := s.sealCursor(cursor{Made: time.Now().Add(-25 * time.Hour).Unix()}, bound)
-	_, err = s.openCursor(old, bound)
-	assert.ErrorContains(t, err, "older than a day")
+	assert.Equal(t, binding("account-1", "contacts", list("&email_addresses[][email]=a@b.c")), binding("account-1", "contacts", list("&email_addresses[0][email]=a@b.c")), "nor does how it is written")
+	synctest.Test(t, func(t *testing.T) {
+		old := s.sealCursor(cursor{}, bound)
+		time.Sleep(cursorLife)
+		_, err := s.openCursor(old, bound)
+		assert.NoError(t, err)
+		time.Sleep(time.Second)
+		_, err = s.openCursor(old, bound)
+		assert.ErrorContains(t, err, "older than a day")
+	})
 	for i := range plain {
 		changed := append([]byte{}, plain...)
 		changed[i] ^= 1

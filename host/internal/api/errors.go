@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/unicrm/unicrm/host/internal/unified"
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
@@ -29,7 +28,20 @@ type errorBody struct {
 	IsRemote  bool             `json:"truto_is_remote_error,omitempty"`
 	Raw       *json.RawMessage `json:"raw_response,omitempty"`
 	Truncated bool             `json:"raw_response_truncated,omitempty"`
-	Insight   map[string]any   `json:"truto_error_insight,omitempty"`
+	// ExistingID is the record that a duplicate would be one of.
+	ExistingID string         `json:"existing_id,omitempty"`
+	Details    *errorDetails  `json:"details,omitempty"`
+	Insight    map[string]any `json:"truto_error_insight,omitempty"`
+}
+
+// errorDetails names every input at fault.
+type errorDetails struct {
+	Failures []failure `json:"failures"`
+}
+
+type failure struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
 }
 
 // insight is an entry of truto_error_insight.
@@ -39,44 +51,94 @@ type insight struct {
 	MissingScopes []string `json:"missing_scopes,omitempty"`
 }
 
-// unsupportedParams is an error about parameters that a provider cannot serve.
-type unsupportedParams struct {
+// refused is an error about parts of a request that a provider cannot serve,
+// with their names in the caller's words and the insight's key for them.
+type refused struct {
 	cause *errs.Error
+	key   string
 	names []string
 }
 
-func (e *unsupportedParams) Error() string { return e.cause.Error() }
+const (
+	unsupportedQuery   = "unsupported_query_parameters"
+	unsupportedBody    = "unsupported_body_fields"
+	unsupportedHeaders = "unsupported_headers"
+)
 
-func (e *unsupportedParams) Unwrap() error { return e.cause }
+func refusal(cause *errs.Error, key string, names []string) error {
+	e := &refused{cause: cause, key: key}
+	for _, name := range names {
+		e.names = append(e.names, clip(name))
+	}
+	return e
+}
 
-// fail answers with an error. What is no error of ours is the host's mistake:
-// its text goes to the log and not to the caller.
+func (e *refused) Error() string { return e.cause.Error() }
+
+func (e *refused) Unwrap() error { return e.cause }
+
+// asError finds an error of ours in another.
+func asError(err error) (*errs.Error, bool) {
+	var e *errs.Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+// fail answers with an error.
 func (s *Server) fail(x *exchange, err error) {
 	if x.status != 0 {
 		return // the answer has begun
 	}
-	var e *errs.Error
-	if !errors.As(err, &e) {
-		switch {
-		case errors.Is(err, context.Canceled) && x.request.Context().Err() != nil:
-			return // the caller has gone
-		case errors.Is(err, context.DeadlineExceeded):
-			e = errs.New(errs.VendorTimeout, "the request's time was up")
-		default:
-			s.Log.Error("request failed", "request_id", x.id, "error", err)
-			e = errs.New(errs.Internal, "the host made a mistake; its log has the details under this request_id")
-		}
+	e := s.explain(x, err)
+	if e == nil {
+		return // the caller has gone
 	}
 	x.reason = errs.Name(e.Reason)
+	body := s.errorBody(x, err, e)
+	rateLimitHeaders(x.Header(), e.RateLimit)
+	if e.RetryAfter > 0 {
+		x.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if body.StatusCode == http.StatusUnauthorized && e.Vendor == nil {
+		x.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	s.reply(x, body.StatusCode, encode(body))
+}
+
+// explain makes any error one of ours; nil when the caller has gone. What is no
+// error of ours is the host's mistake: its text goes to the log and not to the
+// caller.
+func (s *Server) explain(x *exchange, err error) *errs.Error {
+	e, ok := asError(err)
+	if !ok {
+		switch {
+		case errors.Is(err, context.Canceled) && x.request.Context().Err() != nil:
+			return nil //nolint:nilerr // nobody is left to be told
+		case errors.Is(err, context.DeadlineExceeded):
+			return errs.New(errs.VendorTimeout, "the request's time was up")
+		default:
+			s.Log.Error("request failed", "request_id", x.id, "error", err)
+			return errs.New(errs.Internal, "the host made a mistake; its log has the details under this request_id")
+		}
+	}
 	if e.Reason == errs.PluginBug {
 		s.Log.Error("a plugin made a mistake", "request_id", x.id, "provider", x.provider, "error", e.Message)
 	}
+	return e
+}
+
+// errorBody shows an error, which e is a part of, to the caller.
+func (s *Server) errorBody(x *exchange, err error, e *errs.Error) errorBody {
 	status := e.HTTPStatus()
-	if e.Reason == errs.OutcomeUnknown && (x.method == string(unified.Create) || x.method == string(unified.Update)) {
-		status = http.StatusInternalServerError // many clients repeat a 502 by themselves
+	if status == http.StatusBadGateway && (x.request.Method == http.MethodPost || x.request.Method == http.MethodPatch) {
+		switch e.Reason {
+		case errs.OutcomeUnknown, errs.UnexpectedVendorAnswer, errs.PluginBug:
+			// The write may be done, and many clients repeat a 502 by themselves.
+			status = http.StatusInternalServerError
+		}
 	}
 	body := errorBody{
-		StatusCode: status, Error: http.StatusText(status), Message: e.Message,
+		StatusCode: status, Error: http.StatusText(status), Message: e.Message, ExistingID: e.ExistingID,
 		Reason: errs.Name(e.Reason), RequestID: x.id, Insight: insights(err, e),
 	}
 	if body.Error == "" {
@@ -85,25 +147,26 @@ func (s *Server) fail(x *exchange, err error) {
 	if strings.TrimSpace(body.Message) == "" {
 		body.Message = errs.Rule(e.Reason).GetDoc()
 	}
+	for _, f := range e.Fields {
+		if body.Details == nil {
+			body.Details = &errorDetails{}
+		}
+		body.Details.Failures = append(body.Details.Failures, failure{Field: f.Path, Message: f.Description})
+	}
 	if e.Vendor != nil {
 		body.IsRemote = true
 		body.Raw, body.Truncated = rawResponse(e.Vendor)
 	}
-	rateLimitHeaders(x.Header(), e.RateLimit)
-	if e.RetryAfter > 0 {
-		x.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
-	if status == http.StatusUnauthorized && e.Vendor == nil {
-		x.Header().Set("WWW-Authenticate", "Bearer")
-	}
+	return body
+}
+
+// encode writes a value that is known to be JSON as JSON.
+func encode(value any) []byte {
 	var encoded bytes.Buffer
 	enc := json.NewEncoder(&encoded)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(body); err != nil {
-		s.Log.Error("encode an error", "request_id", x.id, "error", err)
-		return
-	}
-	s.reply(x, status, encoded.Bytes())
+	_ = enc.Encode(value)
+	return encoded.Bytes()
 }
 
 // rawResponse is the vendor's body: as JSON when it is JSON and whole, else as
@@ -127,9 +190,9 @@ func rawResponse(answer *errs.VendorAnswer) (*json.RawMessage, bool) {
 
 func insights(err error, e *errs.Error) map[string]any {
 	all := map[string]any{}
-	var unsupported *unsupportedParams
-	if errors.As(err, &unsupported) {
-		all["unsupported_query_parameters"] = insight{Description: "the provider cannot serve these parameters", Value: unsupported.names}
+	var r *refused
+	if errors.As(err, &r) {
+		all[r.key] = insight{Description: "the provider cannot serve these", Value: r.names}
 	}
 	var missing []string
 	for _, f := range e.Fields {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -88,9 +87,13 @@ type query struct {
 	ignoreUnsupported *bool // nil when not said
 	exclude           unified.Paths
 	remoteQuery       []unified.Param
+	dryRun            bool
+	allowLossy        bool
 	limit             int // zero when not given
 	cursor            string
-	filters           []param
+	keyBy             string // the field whose values key a list; empty for an array
+	filters           []filter
+	sort              []sortKey
 }
 
 const (
@@ -98,14 +101,12 @@ const (
 	maxLimit     = 1000
 )
 
-// knownFormats are the formats of the contract; those that are not built yet
-// are refused as unsupported rather than unknown.
-var knownFormats = map[string]bool{"unified": true, "normalized": true, "raw": true, "stream": false, "debug": false}
+// formats are those of the contract.
+var formats = []unified.Format{unified.Unified, unified.Normalized, unified.Raw, unified.Stream, unified.Debug}
 
 // plannedParams are parameters of the contract that are not built yet.
 var plannedParams = map[string]bool{
-	"truto_key_by": true, "truto_ignore_limit": true, "truto_body_passthrough": true, "truto_super_query": true,
-	"truto_skip_api_call": true, "truto_dry_run": true, "truto_allow_lossy": true,
+	"truto_ignore_limit": true, "truto_body_passthrough": true, "truto_super_query": true, "truto_skip_api_call": true,
 }
 
 // readQuery reads the parameters of a call about records of a schema.
@@ -120,6 +121,9 @@ func readQuery(raw string, method unified.Method, schema *unified.Schema) (*quer
 		if err := q.take(p, method, schema, seen); err != nil {
 			return nil, err
 		}
+	}
+	if err := q.checkTogether(); err != nil {
+		return nil, err
 	}
 	if q.accountID == "" {
 		return nil, &errs.Error{
@@ -152,14 +156,10 @@ func (q *query) take(p param, method unified.Method, schema *unified.Schema, see
 		}
 	case "truto_response_format":
 		if err = single(); err == nil {
-			built, known := knownFormats[p.value]
-			switch {
-			case !known:
-				err = badParam(p.name, strconv.Quote(clip(p.value))+" is not one of unified, normalized, raw, stream, debug")
-			case !built:
-				err = notBuilt(p.name + "=" + p.value)
-			}
 			q.format = unified.Format(p.value)
+			if !slices.Contains(formats, q.format) {
+				err = badParam(p.name, strconv.Quote(clip(p.value))+" is not one of unified, normalized, raw, stream, debug")
+			}
 		}
 	case "truto_ignore_remote_data":
 		if err = single(); err == nil {
@@ -183,18 +183,44 @@ func (q *query) take(p param, method unified.Method, schema *unified.Schema, see
 		}
 		q.remoteQuery = append(q.remoteQuery, unified.Param{Name: name, Value: p.value})
 	default:
-		return q.takeForList(p, method, schema, single)
+		switch {
+		case plannedParams[p.name]:
+			return notBuilt(p.name)
+		case method == unified.List:
+			return q.takeForList(p, schema, single)
+		case method.Writes():
+			return q.takeForWrite(p, method, single)
+		default:
+			return notAParam(p, method)
+		}
 	}
 	return err
 }
 
-func (q *query) takeForList(p param, method unified.Method, schema *unified.Schema, single func() error) error {
+func notAParam(p param, method unified.Method) error {
+	return badParam(p.raw, "it is not a parameter of "+string(method))
+}
+
+func (q *query) takeForWrite(p param, method unified.Method, single func() error) (err error) {
+	var into *bool
+	switch p.name {
+	case "truto_dry_run":
+		into = &q.dryRun
+	case "truto_allow_lossy":
+		into = &q.allowLossy
+	default:
+		return notAParam(p, method)
+	}
+	if err = single(); err == nil {
+		*into, err = readBool(p)
+	}
+	return err
+}
+
+func (q *query) takeForList(p param, schema *unified.Schema, single func() error) error {
 	field, isField := schema.Field(p.name)
-	listed := method == unified.List
 	switch {
-	case plannedParams[p.name]:
-		return notBuilt(p.name)
-	case listed && p.name == "limit":
+	case p.name == "limit":
 		if err := single(); err != nil {
 			return err
 		}
@@ -204,7 +230,7 @@ func (q *query) takeForList(p param, method unified.Method, schema *unified.Sche
 		}
 		q.limit = limit
 		return nil
-	case listed && p.name == "next_cursor":
+	case p.name == "next_cursor":
 		if err := single(); err != nil {
 			return err
 		}
@@ -213,50 +239,31 @@ func (q *query) takeForList(p param, method unified.Method, schema *unified.Sche
 		}
 		q.cursor = p.value
 		return nil
-	case listed && (p.name == "search" || p.name == "sort_by" || (isField && field.Filterable)):
-		if err := checkFilter(p, field, schema); err != nil {
+	case p.name == "truto_key_by":
+		if err := single(); err != nil {
 			return err
 		}
-		q.filters = append(q.filters, p)
+		key, ok := schema.Field(p.value)
+		if !ok || (key.Kind != unified.Text && key.Kind != unified.Instant) {
+			return badParam(p.name, strconv.Quote(clip(p.value))+" is not a text or a time of "+schema.Resource)
+		}
+		q.keyBy = p.value
 		return nil
+	case p.name == "sort_by":
+		return q.takeSort(p, schema)
+	case p.name == "search" || p.name == "is_deleted" || (isField && field.Filterable):
+		return q.takeFilter(p, field)
 	default:
-		return badParam(p.raw, "it is not a parameter of "+string(method))
+		return notAParam(p, unified.List)
 	}
 }
 
-// checkFilter holds a filter or sort key to the contract's forms, whether a
-// provider can serve it or not.
-func checkFilter(p param, field unified.Field, schema *unified.Schema) error {
-	switch {
-	case p.name == "sort_by":
-		if len(p.path) != 1 {
-			return badParam(p.raw, "write sort_by[field]=asc or desc")
-		}
-		if key, ok := schema.Field(p.path[0]); !ok || !key.Sortable {
-			return badParam(p.raw, strconv.Quote(clip(p.path[0]))+" is not a sort key of "+schema.Resource)
-		}
-		if p.value != "asc" && p.value != "desc" {
-			return badParam(p.raw, "it is neither asc nor desc")
-		}
-	case p.name == "search" || field.Kind == unified.Text:
-		if len(p.path) > 0 {
-			return badParam(p.raw, p.name+" takes a single value")
-		}
-	case field.Kind == unified.Instant:
-		if len(p.path) > 1 || (len(p.path) == 1 && !slices.Contains([]string{"gt", "gte", "lt", "lte"}, p.path[0])) {
-			return badParam(p.raw, "write "+p.name+"[gte]=…, with gt, gte, lt or lte")
-		}
-		if _, err := time.Parse(time.RFC3339, p.value); err != nil {
-			if _, err := time.Parse(time.DateOnly, p.value); err != nil {
-				return badParam(p.raw, "it is not an ISO 8601 date or time")
-			}
-		}
-	case field.Kind == unified.Objects:
-		if n := len(p.path); n == 0 || n > 2 || !slices.ContainsFunc(field.Fields, func(f unified.Field) bool { return f.Name == p.path[n-1] }) {
-			return badParam(p.raw, "write "+p.name+"[]["+field.Fields[1].Name+"]=…")
-		}
+// checkTogether refuses what cannot be had at once.
+func (q *query) checkTogether() error {
+	if q.keyBy != "" && (q.format == unified.Raw || q.format == unified.Stream) {
+		return badParam("truto_key_by", "it does not go with truto_response_format="+string(q.format))
 	}
-	return nil
+	return q.checkFilters()
 }
 
 // takeExclude reads truto_exclude_fields[]=a, [0]=a, and a comma list.
@@ -323,9 +330,12 @@ func notBuilt(what string) *errs.Error {
 	return errs.New(errs.Unsupported, "%s is part of the contract but this version of the host does not have it yet", what)
 }
 
-func clip(text string) string {
-	if len(text) > 200 {
-		return strings.ToValidUTF8(text[:200], "") + "…"
+func clip(text string) string { return clipTo(200, text) }
+
+// clipTo cuts a text that is longer than some bytes.
+func clipTo(most int, text string) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }

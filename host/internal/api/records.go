@@ -2,9 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/unicrm/unicrm/host/internal/catalog"
 	"github.com/unicrm/unicrm/host/internal/store"
@@ -12,115 +9,116 @@ import (
 	"github.com/unicrm/unicrm/sdk/errs"
 )
 
-// records handles one method on the records of any resource.
+// call is one call about records: what is asked, of whom, and what they can do
+// of it.
+type call struct {
+	schema       *unified.Schema
+	method       unified.Method
+	query        *query
+	account      store.Account
+	plugin       *catalog.Plugin
+	capabilities *unified.MethodCapabilities
+	// request holds what is the same in every call of the plugin that this one
+	// takes.
+	request unified.Request
+	body    []byte // of writes that have one
+	guard   string // the version that If-Match names; empty for any
+	// ignored are the parameters that were left out of a list.
+	ignored []string
+	// left are what the host left out of a write, and fitted tells where the
+	// rest of it stood in the caller's body.
+	left   []unified.Warning
+	fitted *unified.Fitted
+}
+
+// methods serve the methods of every resource.
+var methods = map[unified.Method]func(*Server, *exchange, *call) error{
+	unified.List:        (*Server).list,
+	unified.Get:         (*Server).getRecord,
+	unified.Create:      (*Server).write,
+	unified.Update:      (*Server).write,
+	unified.Upsert:      (*Server).write,
+	unified.Delete:      (*Server).deleteRecord,
+	unified.BatchDelete: (*Server).batchDelete,
+	unified.Merge:       (*Server).merge,
+}
+
+// records handles one method on the records of any resource. It makes sure,
+// before any call leaves, that the request is sound and that the provider does
+// what is asked.
 func records(method unified.Method) handler {
 	return func(s *Server, x *exchange) error {
 		x.method, x.resource = string(method), "unknown"
-		resource := x.params["resource"]
-		schema, ok := unified.SchemaOf(resource)
-		switch {
-		case !ok && unified.Planned(resource):
-			return notBuilt("the resource " + resource)
-		case !ok:
-			return errs.New(errs.RouteNotFound, "there is no resource %q", clip(resource))
-		}
-		x.resource = resource
-		if method == unified.Create || method == unified.Update {
-			return notBuilt(string(method) + " for " + resource)
-		}
-		q, err := readQuery(x.request.URL.RawQuery, method, schema)
+		schema, err := findSchema(x.params["resource"])
 		if err != nil {
 			return err
 		}
-		account, err := s.Accounts.Find(x.request.Context(), x.token.Environment, q.accountID)
+		x.resource = schema.Resource
+		c := &call{schema: schema, method: method}
+		if c.query, err = readQuery(x.request.URL.RawQuery, method, schema); err != nil {
+			return err
+		}
+		if err := c.readInput(x); err != nil {
+			return err
+		}
+		if c.account, err = s.Accounts.Find(x.request.Context(), x.token.Environment, c.query.accountID); err != nil {
+			return err
+		}
+		if err := s.address(x, c); err != nil {
+			return err
+		}
+		release, err := s.shares.take(c.account.ID, method)
 		if err != nil {
 			return err
 		}
-		return s.serveRecords(x, schema, method, q, account)
+		defer release()
+		return methods[method](s, x, c)
 	}
 }
 
-// serveRecords makes sure, before any call leaves, that the provider does what
-// is asked, makes the call, and answers in the wanted format.
-func (s *Server) serveRecords(x *exchange, schema *unified.Schema, method unified.Method, q *query, account store.Account) error {
-	x.provider = account.Integration
-	forProvider, err := s.Accounts.ForCall(account)
+func findSchema(resource string) (*unified.Schema, error) {
+	schema, ok := unified.SchemaOf(resource)
+	switch {
+	case !ok && unified.Planned(resource):
+		return nil, notBuilt("the resource " + resource)
+	case !ok:
+		return nil, errs.New(errs.RouteNotFound, "there is no resource %q", clip(resource))
+	}
+	return schema, nil
+}
+
+// address finds the plugin that serves the account and what it can do.
+func (s *Server) address(x *exchange, c *call) error {
+	x.provider = c.account.Integration
+	forProvider, err := s.Accounts.ForCall(c.account)
 	if err != nil {
 		return err
 	}
-	plugin, err := s.serving(account.Integration, forProvider)
-	if err != nil {
+	if c.plugin, err = s.serving(c.account.Integration, forProvider); err != nil {
 		return err
 	}
-	_, capabilities := plugin.Manifest.Find(schema.Resource, method)
-	if capabilities == nil {
-		return errs.New(errs.Unsupported, "%s does not support %s for %s", plugin.Manifest.DisplayName, method, schema.Resource)
-	}
-	request := unified.Request{
-		ID: x.id, Account: forProvider, Resource: schema.Resource, Method: method,
-		RemoteQuery: q.remoteQuery, WantAnswer: q.format == unified.Raw,
-	}
-	bound := binding(account.ID, schema.Resource, q)
-	limit := 0
-	if method == unified.List {
-		if err := s.refuseFilters(x, q, plugin); err != nil {
-			return err
-		}
-		var err error
-		if limit, request.PageToken, err = s.readPage(q, bound); err != nil {
-			return err
-		}
-		request.PageSize = limit
-		if capabilities.PageCap > 0 {
-			request.PageSize = min(limit, capabilities.PageCap)
-		}
-	} else {
-		request.RecordID = x.params["id"]
-		if !plugin.AcceptsID(schema.Resource, request.RecordID) {
-			return errs.New(errs.InvalidID, "no %s record can have the id %q", plugin.Manifest.DisplayName, clip(request.RecordID))
-		}
-	}
-	result, err := s.Providers.Call(x.request.Context(), plugin.Slug, request)
-	if err != nil {
+	if c.capabilities, err = findMethod(c.plugin, c.schema.Resource, c.method); err != nil {
 		return err
 	}
-	if method == unified.List && len(result.Records) > request.PageSize {
-		return errs.New(errs.PluginBug, "the provider plugin %s gave %d records where at most %d were wanted", plugin.Slug, len(result.Records), request.PageSize)
+	c.request = unified.Request{
+		ID: x.id, Account: forProvider, Resource: c.schema.Resource, Method: c.method, RemoteQuery: c.query.remoteQuery,
+		WantAnswer: c.query.format == unified.Raw || c.query.format == unified.Stream || c.query.format == unified.Debug,
+		DryRun:     c.query.dryRun, AllowLossy: c.query.allowLossy,
 	}
-	rateLimitHeaders(x.Header(), result.RateLimit)
-	if result.AlreadyDeleted {
-		x.Header().Set("Unicrm-Outcome", "already-deleted")
-	}
-	next := ""
-	if result.NextPageToken != "" {
-		next = s.sealCursor(cursor{PageToken: result.NextPageToken, Limit: limit, Made: time.Now().Unix()}, bound)
-	}
-	if q.format == unified.Raw {
-		return s.replyRaw(x, result, next)
-	}
-	view := unified.View{Format: q.format, Returned: capabilities.Returned, Exclude: q.exclude}
-	if q.ignoreRemoteData {
-		view.Exclude.Add("remote_data")
-	}
-	switch method {
-	case unified.List:
-		s.reply(x, http.StatusOK, renderList(schema, result, view, next))
-		return nil
-	case unified.Delete:
-		// Only what is known of a record that is no more.
-		view.OnlyGiven = true
-		deleted := unified.Record{}
-		if len(result.Records) > 0 {
-			deleted = result.Records[0]
-		}
-		deleted["id"] = request.RecordID
-		result.Records = []unified.Record{deleted}
-	}
-	if len(result.Records) != 1 {
-		return errs.New(errs.PluginBug, "the provider plugin %s answered without a record", plugin.Slug)
-	}
-	s.reply(x, http.StatusOK, schema.Render(nil, result.Records[0], view))
 	return nil
+}
+
+// findMethod gives what a provider does with a method; an error that names what
+// it does instead when it has not got it.
+func findMethod(plugin *catalog.Plugin, resource string, method unified.Method) (*unified.MethodCapabilities, error) {
+	have, capabilities := plugin.Manifest.Find(resource, method)
+	if capabilities != nil {
+		return capabilities, nil
+	}
+	if have == nil {
+		return nil, errs.New(errs.Unsupported, "%s does not have %s", plugin.Manifest.DisplayName, resource)
+	}
+	return nil, errs.New(errs.Unsupported, "%s does not support %s for %s; it has %s", plugin.Manifest.DisplayName, method, resource, joinMethods(have.Supports()))
 }
 
 // serving gives the version of a provider that an account's calls go to.
@@ -138,96 +136,59 @@ func (s *Server) serving(slug string, account unified.Account) (*catalog.Plugin,
 	return nil, errs.New(errs.PluginUnavailable, "the provider plugin %s is not installed", slug)
 }
 
-// refuseFilters answers filters and sort keys that the provider cannot serve:
-// an error unless the caller or the operator wants them ignored.
-func (s *Server) refuseFilters(x *exchange, q *query, plugin *catalog.Plugin) error {
-	if len(q.filters) == 0 {
+// checkID refuses an id that no record of this provider can have.
+func (c *call) checkID(id string) error {
+	if c.plugin.AcceptsID(c.schema.Resource, id) {
 		return nil
 	}
-	var names []string
-	for _, f := range q.filters {
-		names = append(names, clip(f.raw))
-	}
-	ignore := s.LenientFilters
-	if q.ignoreUnsupported != nil {
-		ignore = *q.ignoreUnsupported
-	}
-	if ignore {
-		x.Header().Set("Unicrm-Ignored", strings.Map(printable, strings.Join(names, ", ")))
-		q.filters = nil
-		return nil
-	}
-	e := errs.New(errs.Unsupported, "%s cannot filter or sort by %s; leave it out, or send truto_ignore_unsupported=true to have it ignored", plugin.Manifest.DisplayName, strings.Join(names, ", "))
-	return &unsupportedParams{cause: e, names: names}
+	return errs.New(errs.InvalidID, "no %s record can have the id %q", c.plugin.Manifest.DisplayName, clip(id))
 }
 
-// printable keeps a header's value to plain characters.
-func printable(r rune) rune {
-	if r < ' ' || r > '~' {
-		return '?'
+func (s *Server) getRecord(x *exchange, c *call) error {
+	c.request.RecordID = x.params["id"]
+	if err := c.checkID(c.request.RecordID); err != nil {
+		return err
 	}
-	return r
+	result, err := s.Providers.Call(x.request.Context(), c.plugin.Slug, c.request)
+	if err != nil {
+		return err
+	}
+	record, err := c.oneRecord(result)
+	if err != nil {
+		return err
+	}
+	return s.answer(x, c, http.StatusOK, result, func() []byte { return c.render(record) })
 }
 
-// readPage gives the limit and where the page begins. A cursor remembers its
-// limit; another one would shift the vendor's pages.
-func (s *Server) readPage(q *query, bound []byte) (limit int, token string, err error) {
-	limit = q.limit
-	if q.cursor != "" {
-		c, err := s.openCursor(q.cursor, bound)
-		if err != nil {
-			return 0, "", err
-		}
-		if limit != 0 && limit != c.Limit {
-			return 0, "", badParam("limit", "the cursor was made with limit="+strconv.Itoa(c.Limit)+"; keep it, or leave it out")
-		}
-		return c.Limit, c.PageToken, nil
+// deleteRecord shows only what is known of a record that is no more.
+func (s *Server) deleteRecord(x *exchange, c *call) error {
+	c.request.RecordID = x.params["id"]
+	if err := c.checkID(c.request.RecordID); err != nil {
+		return err
 	}
-	if limit == 0 {
-		limit = defaultLimit
+	result, err := s.Providers.Call(x.request.Context(), c.plugin.Slug, c.request)
+	if err != nil {
+		return err
 	}
-	return limit, "", nil
+	deleted := unified.Record{}
+	if len(result.Records) > 0 {
+		deleted = result.Records[0]
+	}
+	deleted["id"] = c.request.RecordID
+	return s.answer(x, c, http.StatusOK, result, func() []byte {
+		view := c.view()
+		view.OnlyGiven = true
+		return c.schema.Render(nil, deleted, view)
+	})
 }
 
-func renderList(schema *unified.Schema, result *unified.Result, view unified.View, next string) []byte {
-	b := []byte(`{"result":[`)
-	for i, record := range result.Records {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = schema.Render(b, record, view)
+// oneRecord is what every answer but a list's has.
+func (c *call) oneRecord(result *unified.Result) (unified.Record, error) {
+	if c.request.DryRun {
+		return nil, nil
 	}
-	b = append(b, `],"next_cursor":`...)
-	if next == "" {
-		b = append(b, "null"...)
-	} else {
-		b = strconv.AppendQuote(b, next) // base64: nothing to escape
+	if len(result.Records) != 1 || result.Records[0] == nil {
+		return nil, errs.New(errs.PluginBug, "the provider plugin %s answered without a record", c.plugin.Slug)
 	}
-	b = append(b, `,"prev_cursor":null,"result_count":`...)
-	b = strconv.AppendInt(b, int64(len(result.Records)), 10)
-	b = append(b, `,"is_partial_response":`...)
-	b = strconv.AppendBool(b, result.Partial)
-	return append(b, '}')
-}
-
-// replyRaw gives the vendor's answer as it came. Its content type goes with it,
-// and nothing that would let a browser run it as a page of this host.
-func (s *Server) replyRaw(x *exchange, result *unified.Result, next string) error {
-	if next != "" {
-		x.Header().Set("Unicrm-Next-Cursor", next)
-	}
-	if result.Answer == nil || len(result.Answer.Body) == 0 {
-		x.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	contentType := result.Answer.ContentType
-	if contentType == "" {
-		contentType = "application/octet-stream"
-	}
-	x.Header().Set("Content-Type", contentType)
-	x.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	x.Header().Set("Content-Length", strconv.Itoa(len(result.Answer.Body)))
-	x.WriteHeader(http.StatusOK)
-	_, _ = x.Write(result.Answer.Body)
-	return nil
+	return result.Records[0], nil
 }

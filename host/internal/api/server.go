@@ -55,6 +55,8 @@ type Config struct {
 	Providers Providers
 	// RequestTimeout is what one API call has in all.
 	RequestTimeout time.Duration
+	// BatchTimeout is what a call about many records has in all.
+	BatchTimeout time.Duration
 	// LenientFilters ignores filters that a provider cannot serve, for all calls.
 	LenientFilters bool
 	Log            hclog.Logger
@@ -66,6 +68,9 @@ type Server struct {
 	cursors cipher.AEAD
 	metrics *metrics
 	slots   chan struct{}
+	shares  shares
+	// patience is how long a caller may take to read one part of a stream.
+	patience time.Duration
 }
 
 // New makes a server. The store gives the key that cursors are sealed with.
@@ -78,13 +83,14 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Config: config, cursors: cursors, metrics: newMetrics(), slots: make(chan struct{}, maxConcurrent)}, nil
+	return &Server{Config: config, cursors: cursors, metrics: newMetrics(), slots: make(chan struct{}, maxConcurrent), shares: shares{taken: map[string]int{}}, patience: readerPatience}, nil
 }
 
 // exchange is one request on its way.
 type exchange struct {
 	http.ResponseWriter
 	request *http.Request
+	arrived *http.Request // as request, but its context ends with the caller alone
 	id      string
 	token   store.Token
 	params  map[string]string // from the path, unescaped
@@ -103,13 +109,16 @@ func (x *exchange) WriteHeader(status int) {
 	x.ResponseWriter.WriteHeader(status)
 }
 
+// Unwrap lets an http.ResponseController reach the connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
 // ServeHTTP routes on the escaped path, so that an id with an escaped slash
 // stays one segment, and never redirects.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{ResponseWriter: w, request: r, id: r.Header.Get("X-Request-Id")}
+	x := &exchange{ResponseWriter: w, request: r, arrived: r, id: r.Header.Get("X-Request-Id")}
 	if !saneRequestID.MatchString(x.id) {
 		x.id = rand.Text()
 	}
@@ -119,6 +128,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // net/http's own sentinel, compared as it does
+				s.finish(x, time.Since(began))
 				panic(cause)
 			}
 			s.Log.Error("panic", "request_id", x.id, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
@@ -186,14 +196,14 @@ var routes = []route{
 	operatorAt("/integrated-account/{id}/pin", map[string]handler{http.MethodPut: (*Server).pinAccount, http.MethodDelete: (*Server).unpinAccount}),
 	at("/integration", map[string]handler{http.MethodGet: (*Server).listIntegrations}),
 	at("/integration/{slug}", map[string]handler{http.MethodGet: (*Server).getIntegration}),
-	at("/integration/{slug}/capabilities", map[string]handler{http.MethodGet: planned("self-description")}),
-	at("/integrated-account/{id}/capabilities", map[string]handler{http.MethodGet: planned("self-description")}),
-	at("/unified/meta/crm/{integration}", map[string]handler{http.MethodGet: planned("self-description")}),
-	at("/unified/crm/{resource}/meta/{method}", map[string]handler{http.MethodGet: planned("self-description")}),
-	at("/unified/crm/{resource}/{integration}/meta/{method}", map[string]handler{http.MethodGet: planned("self-description")}),
-	at("/unified/crm/{resource}/batch-delete", map[string]handler{http.MethodPost: planned("batch-delete")}),
-	at("/unified/crm/{resource}/merge", map[string]handler{http.MethodPost: planned("merge")}),
-	at("/unified/crm/{resource}/upsert", map[string]handler{http.MethodPost: planned("upsert")}),
+	at("/integration/{slug}/capabilities", map[string]handler{http.MethodGet: (*Server).integrationCapabilities}),
+	at("/integrated-account/{id}/capabilities", map[string]handler{http.MethodGet: (*Server).accountCapabilities}),
+	at("/unified/meta/crm/{integration}", map[string]handler{http.MethodGet: (*Server).showGuide}),
+	at("/unified/crm/{resource}/meta/{method}", map[string]handler{http.MethodGet: (*Server).accountMeta}),
+	at("/unified/crm/{resource}/{integration}/meta/{method}", map[string]handler{http.MethodGet: (*Server).integrationMeta}),
+	at("/unified/crm/{resource}/batch-delete", map[string]handler{http.MethodPost: records(unified.BatchDelete)}),
+	at("/unified/crm/{resource}/merge", map[string]handler{http.MethodPost: records(unified.Merge)}),
+	at("/unified/crm/{resource}/upsert", map[string]handler{http.MethodPost: records(unified.Upsert)}),
 	at("/unified/crm/{resource}", map[string]handler{http.MethodGet: records(unified.List), http.MethodPost: records(unified.Create)}),
 	at("/unified/crm/{resource}/{id}", map[string]handler{http.MethodGet: records(unified.Get), http.MethodPatch: records(unified.Update), http.MethodDelete: records(unified.Delete)}),
 }
@@ -205,12 +215,16 @@ func (s *Server) route(x *exchange) {
 		return
 	}
 	var matched *route
+	allowed := map[string]bool{} // by all routes that match
 	for i := range routes {
 		params, ok := routes[i].match(segments)
 		if !ok {
 			continue
 		}
 		matched, x.params = &routes[i], params
+		for method := range matched.handlers {
+			allowed[method] = true
+		}
 		if _, ok := matched.handlers[methodOf(x.request)]; ok {
 			break // a later route may take the method that this one does not
 		}
@@ -227,8 +241,8 @@ func (s *Server) route(x *exchange) {
 	}
 	handle, ok := matched.handlers[methodOf(x.request)]
 	if !ok {
-		x.Header().Set("Allow", matched.allow())
-		s.fail(x, errs.New(errs.MethodNotAllowed, "%s is not a method of this route; it takes %s", clip(x.request.Method), matched.allow()))
+		x.Header().Set("Allow", listMethods(allowed))
+		s.fail(x, errs.New(errs.MethodNotAllowed, "%s is not a method of this route; it takes %s", clip(x.request.Method), listMethods(allowed)))
 		return
 	}
 	if err := s.run(handle, x, matched.open); err != nil {
@@ -241,11 +255,6 @@ func methodOf(r *http.Request) string {
 		return http.MethodGet // net/http leaves the body out
 	}
 	return r.Method
-}
-
-// planned answers for a route of the contract that is not built yet.
-func planned(what string) handler {
-	return func(*Server, *exchange) error { return notBuilt(what) }
 }
 
 // run calls a handler within the limits of time and number.
@@ -262,6 +271,21 @@ func (s *Server) run(handle handler, x *exchange, open bool) error {
 	defer cancel()
 	x.request = x.request.WithContext(ctx)
 	return handle(s, x)
+}
+
+// slack is what a connection has beyond a call's time, for the answer to go out.
+const slack = 30 * time.Second
+
+// within gives an exchange a time of its own from now on, in place of that of
+// one call. The connection's deadlines follow: net/http takes one that passes
+// for a caller who has gone.
+func (x *exchange) within(timeout time.Duration) context.CancelFunc {
+	ctx, cancel := context.WithTimeout(x.arrived.Context(), timeout)
+	x.request = x.arrived.WithContext(ctx)
+	control := http.NewResponseController(x)
+	_ = control.SetReadDeadline(time.Now().Add(timeout + slack)) // not every connection has them
+	_ = control.SetWriteDeadline(time.Now().Add(timeout + slack))
+	return cancel
 }
 
 func clipPath(path string) string {
@@ -299,10 +323,10 @@ func (r *route) match(segments []string) (map[string]string, bool) {
 	return params, true
 }
 
-func (r *route) allow() string {
+func listMethods(allowed map[string]bool) string {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		if _, ok := r.handlers[method]; ok {
+		if allowed[method] {
 			methods = append(methods, method)
 		}
 	}

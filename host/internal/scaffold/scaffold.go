@@ -287,9 +287,11 @@ var (
 		"golang.org/x/net",
 		"golang.org/x/sys",
 		"golang.org/x/text",
+		"golang.org/x/time",
 		"google.golang.org/genproto/googleapis/rpc",
 		"google.golang.org/grpc",
 		"google.golang.org/protobuf",
+		"pgregory.net/rapid",
 	}
 )
 

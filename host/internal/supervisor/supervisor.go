@@ -253,10 +253,15 @@ func (s *Supervisor) startActive(ctx context.Context, slug string) error {
 // process; a write is not, since the vendor may have acted on it.
 func (s *Supervisor) Call(ctx context.Context, slug string, request unified.Request) (*unified.Result, error) {
 	var result *unified.Result
-	err := s.withProcess(ctx, slug, request.Account, request.Method.Writes(), func(p process) (err error) {
+	err := s.withProcess(ctx, slug, request.Account, request.Writes(), func(p process) (err error) {
 		result, err = p.call(ctx, request)
 		return err
 	})
+	if err == nil {
+		for _, o := range result.Outcomes {
+			hold(o.Err, slug)
+		}
+	}
 	return result, err
 }
 
@@ -316,17 +321,25 @@ var hostsOwn = map[errs.Reason]bool{
 	errs.MethodNotAllowed: true, errs.BodyTooLarge: true, errs.UnsupportedMediaType: true,
 }
 
+// hold makes an error that a plugin gave one that it may give; nil stays nil.
+func hold(e *errs.Error, slug string) {
+	if e != nil && hostsOwn[e.Reason] {
+		e.Message = fmt.Sprintf("the provider plugin %s gave the reason %s, which only a host may give: %s", slug, errs.Name(e.Reason), e.Message)
+		e.Reason = errs.PluginBug
+	}
+}
+
 // explain turns what a call ended with into one of our errors.
 func explain(ctx context.Context, err error, writes bool, slug string) error {
 	if err == nil {
 		return nil
 	}
 	if e := errs.FromStatus(err); e != nil {
-		if hostsOwn[e.Reason] {
-			e.Message = fmt.Sprintf("the provider plugin %s gave the reason %s, which only a host may give: %s", slug, errs.Name(e.Reason), e.Message)
-			e.Reason = errs.PluginBug
-		}
+		hold(e, slug)
 		return e
+	}
+	if own := (*errs.Error)(nil); errors.As(err, &own) {
+		return err // it never left the host
 	}
 	code := status.Code(err)
 	switch {

@@ -209,7 +209,18 @@ func TestAFrozenProcessIsReplacedWithin15Seconds(t *testing.T) {
 func TestAReadIsMadeAgainAfterADeathAWriteIsNot(t *testing.T) {
 	w := &world{hold: time.Second}
 	inWorld(t, w, Options{}, func(t *testing.T, s *Supervisor) {
-		for _, method := range []unified.Method{unified.Get, unified.List, unified.Delete, unified.Create, unified.Update} {
+		for _, request := range []unified.Request{
+			{Method: unified.Get},
+			{Method: unified.List},
+			{Method: unified.Delete},
+			{Method: unified.Create},
+			{Method: unified.Update},
+			{Method: unified.Upsert},
+			{Method: unified.Merge},
+			{Method: unified.BatchDelete},
+			{Method: unified.BatchDelete, DryRun: true},
+		} {
+			method := request.Method
 			_, err := s.Call(t.Context(), "acme", unified.Request{Method: unified.Get}) // a process is there
 			require.NoError(t, err)
 			w.calls.Store(0)
@@ -217,8 +228,8 @@ func TestAReadIsMadeAgainAfterADeathAWriteIsNot(t *testing.T) {
 				time.Sleep(500 * time.Millisecond)
 				w.last().condemn("killed")
 			}()
-			_, err = s.Call(t.Context(), "acme", unified.Request{Method: method})
-			if method.Writes() {
+			_, err = s.Call(t.Context(), "acme", request)
+			if request.Writes() {
 				assert.True(t, errs.Is(err, errs.OutcomeUnknown), "%s: %v", method, err)
 				assert.EqualValues(t, 1, w.calls.Load(), method)
 			} else {
@@ -420,7 +431,11 @@ func TestReasonsThatBelongToTheHostCountAsThePluginsBug(t *testing.T) {
 	for reason := range hostsOwn {
 		err := explain(t.Context(), errs.Status(errs.New(reason, "from a plugin")), false, "acme")
 		assert.True(t, errs.Is(err, errs.PluginBug), "%s: %v", errs.Name(reason), err)
+		ofOne := errs.New(reason, "of one record of many")
+		hold(ofOne, "acme")
+		assert.Equal(t, errs.PluginBug, ofOne.Reason)
 	}
+	hold(nil, "acme")
 	for _, reason := range []errs.Reason{errs.RecordNotFound, errs.InvalidParameter, errs.VendorUnauthenticated, errs.OutcomeUnknown, errs.Unsupported} {
 		err := explain(t.Context(), errs.Status(errs.New(reason, "from a plugin")), true, "acme")
 		assert.True(t, errs.Is(err, reason), "%s: %v", errs.Name(reason), err)

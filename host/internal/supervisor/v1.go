@@ -70,23 +70,76 @@ func (c v1) call(ctx context.Context, r unified.Request) (*unified.Result, error
 		return nil, errs.New(errs.Unsupported, "the protocol has no %s for %s", r.Method, r.Resource)
 	}
 	request, response := rpc.input.New(), rpc.output.New()
-	set := func(name string, value any) {
-		if field := request.Descriptor().Fields().ByName(protoreflect.Name(name)); field != nil {
-			request.Set(field, protoreflect.ValueOf(value))
-		}
-	}
-	set("call", callContext(ctx, r).ProtoReflect())
-	switch r.Method {
-	case unified.List:
-		set("page_size", int32(r.PageSize))
-		set("page_token", r.PageToken)
-	default:
-		set("id", r.RecordID)
+	request.Set(request.Descriptor().Fields().ByName("call"), protoreflect.ValueOfMessage(callContext(ctx, r).ProtoReflect()))
+	if err := fillRequest(request, r); err != nil {
+		return nil, err
 	}
 	if err := c.conn.Invoke(ctx, rpc.path, request.Interface(), response.Interface()); err != nil {
 		return nil, err
 	}
 	return resultOf(response), nil
+}
+
+// fillRequest sets what a request says beside its context. What the method's
+// message has no field for is an error rather than lost: a guard that does not
+// arrive guards nothing.
+func fillRequest(request protoreflect.Message, r unified.Request) error {
+	fields := request.Descriptor().Fields()
+	var filters, sort []proto.Message
+	for _, f := range r.Filters {
+		filters = append(filters, &providerv1.Filter{Field: f.Field, Operator: operators[f.Operator], Value: f.Value})
+	}
+	for _, k := range r.Sort {
+		sort = append(sort, &providerv1.SortKey{Field: k.Field, Descending: k.Descending})
+	}
+	var problem error
+	set := func(name protoreflect.Name, given bool, fill func(protoreflect.FieldDescriptor)) {
+		field := fields.ByName(name)
+		switch {
+		case !given:
+		case field == nil:
+			problem = errs.New(errs.Unsupported, "the protocol has no %s in a %s of %s", name, r.Method, r.Resource)
+		default:
+			fill(field)
+		}
+	}
+	text := func(name protoreflect.Name, value string) {
+		set(name, value != "", func(d protoreflect.FieldDescriptor) { request.Set(d, protoreflect.ValueOfString(value)) })
+	}
+	texts := func(name protoreflect.Name, values []string) {
+		set(name, len(values) > 0, func(d protoreflect.FieldDescriptor) {
+			list := request.Mutable(d).List()
+			for _, value := range values {
+				list.Append(protoreflect.ValueOfString(value))
+			}
+		})
+	}
+	messages := func(name protoreflect.Name, values []proto.Message) {
+		set(name, len(values) > 0, func(d protoreflect.FieldDescriptor) {
+			list := request.Mutable(d).List()
+			for _, value := range values {
+				list.Append(protoreflect.ValueOfMessage(value.ProtoReflect()))
+			}
+		})
+	}
+	set("page_size", r.PageSize > 0, func(d protoreflect.FieldDescriptor) { request.Set(d, protoreflect.ValueOfInt32(int32(r.PageSize))) })
+	text("page_token", r.PageToken)
+	text("id", r.RecordID)
+	text("etag", r.ETag)
+	text("master_id", r.MasterID)
+	texts("clear_fields", r.Clear)
+	texts("ids", r.IDs)
+	texts("duplicate_ids", r.DuplicateIDs)
+	messages("filters", filters)
+	messages("sort", sort)
+	for i := range fields.Len() { // the record has the resource's own name
+		if field := fields.Get(i); isRecord(field.Message()) && !field.IsList() {
+			if err := r.Record.Fill(request.Mutable(field).Message()); err != nil {
+				return errs.New(errs.Internal, "the record does not fit the protocol: %v", err)
+			}
+		}
+	}
+	return problem
 }
 
 func callContext(ctx context.Context, r unified.Request) *providerv1.CallContext {
@@ -97,6 +150,8 @@ func callContext(ctx context.Context, r unified.Request) *providerv1.CallContext
 		},
 		WantVendorAnswer: r.WantAnswer,
 		RequestId:        r.ID,
+		DryRun:           r.DryRun,
+		AllowLossy:       r.AllowLossy,
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		call.Deadline = timestamppb.New(deadline)
@@ -121,9 +176,18 @@ func resultOf(response protoreflect.Message) *unified.Result {
 				result.Answer = errs.VendorAnswerFromProto(r.GetVendorAnswer())
 				result.RateLimit = errs.RateLimitFromProto(r.GetRateLimit())
 				result.Partial, result.AlreadyDeleted = r.GetPartial(), r.GetAlreadyDeleted()
+				readBeside(result, r)
 			}
 		case field.Name() == "next_page_token":
 			result.NextPageToken = value.String()
+		case field.Name() == "created":
+			result.Created = value.Bool()
+		case field.Name() == "outcomes":
+			for j := range value.List().Len() {
+				if o, ok := value.List().Get(j).Message().Interface().(*providerv1.RecordOutcome); ok {
+					result.Outcomes = append(result.Outcomes, unified.Outcome{ID: o.GetId(), Err: errs.FromProto(o.GetError()), AlreadyDeleted: o.GetAlreadyDeleted()})
+				}
+			}
 		case field.IsList() && isRecord(field.Message()):
 			for j := range value.List().Len() {
 				result.Records = append(result.Records, unified.RecordOf(value.List().Get(j).Message()))
@@ -133,6 +197,20 @@ func resultOf(response protoreflect.Message) *unified.Result {
 		}
 	}
 	return result
+}
+
+// readBeside reads what a write brings beside its record.
+func readBeside(result *unified.Result, r *providerv1.CallResult) {
+	for _, w := range r.GetWarnings() {
+		result.Warnings = append(result.Warnings, unified.Warning{Field: w.GetField(), Message: w.GetDescription()})
+	}
+	for _, v := range r.GetVendorRequests() {
+		request := unified.VendorRequest{Method: v.GetMethod(), URL: v.GetUrl(), Body: v.GetBody(), Main: v.GetMain()}
+		for _, h := range v.GetHeaders() {
+			request.Headers = append(request.Headers, errs.Header{Name: h.GetName(), Value: h.GetValue()})
+		}
+		result.Requests = append(result.Requests, request)
+	}
 }
 
 func isRecord(message protoreflect.MessageDescriptor) bool {
@@ -154,11 +232,22 @@ type rpc struct {
 }
 
 var methodNames = map[providerv1.Method]unified.Method{
-	providerv1.Method_METHOD_LIST:   unified.List,
-	providerv1.Method_METHOD_GET:    unified.Get,
-	providerv1.Method_METHOD_CREATE: unified.Create,
-	providerv1.Method_METHOD_UPDATE: unified.Update,
-	providerv1.Method_METHOD_DELETE: unified.Delete,
+	providerv1.Method_METHOD_LIST:         unified.List,
+	providerv1.Method_METHOD_GET:          unified.Get,
+	providerv1.Method_METHOD_CREATE:       unified.Create,
+	providerv1.Method_METHOD_UPDATE:       unified.Update,
+	providerv1.Method_METHOD_DELETE:       unified.Delete,
+	providerv1.Method_METHOD_UPSERT:       unified.Upsert,
+	providerv1.Method_METHOD_BATCH_DELETE: unified.BatchDelete,
+	providerv1.Method_METHOD_MERGE:        unified.Merge,
+}
+
+var operators = map[unified.Operator]providerv1.Operator{
+	unified.Equal:          providerv1.Operator_OPERATOR_EQ,
+	unified.Greater:        providerv1.Operator_OPERATOR_GT,
+	unified.GreaterOrEqual: providerv1.Operator_OPERATOR_GTE,
+	unified.Less:           providerv1.Operator_OPERATOR_LT,
+	unified.LessOrEqual:    providerv1.Operator_OPERATOR_LTE,
 }
 
 // rpcs are the methods of every service that is marked as serving a resource.
@@ -175,8 +264,9 @@ func findRPCs() map[rpcKey]rpc {
 				kind, _ := proto.GetExtension(method.Options(), crmv1.E_Method).(providerv1.Method)
 				input, inErr := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
 				output, outErr := protoregistry.GlobalTypes.FindMessageByName(method.Output().FullName())
-				if resource != "" && inErr == nil && outErr == nil {
-					found[rpcKey{resource, methodNames[kind]}] = rpc{path: fmt.Sprintf("/%s/%s", service.FullName(), method.Name()), input: input, output: output}
+				name, known := methodNames[kind]
+				if resource != "" && known && inErr == nil && outErr == nil {
+					found[rpcKey{resource, name}] = rpc{path: fmt.Sprintf("/%s/%s", service.FullName(), method.Name()), input: input, output: output}
 				}
 			}
 		}
@@ -202,15 +292,38 @@ func manifestOf(response *providerv1.HandshakeResponse) *unified.Manifest {
 	for _, r := range response.GetResources() {
 		capabilities := unified.Capabilities{Resource: r.GetResource(), IDPattern: r.GetRecordIdPattern()}
 		for _, method := range r.GetMethods() {
-			mc := unified.MethodCapabilities{Method: methodNames[method.GetMethod()], Returned: method.GetReturnedFields(), PageCap: int(method.GetPageCap())}
-			if d := method.GetDelete(); d != nil {
-				mc.Delete = &unified.DeleteSemantics{Kind: suffix(d.GetKind().String(), "KIND_"), Repeat: suffix(d.GetRepeat().String(), "REPEAT_"), Kept: d.GetKept().AsDuration()}
+			if _, known := methodNames[method.GetMethod()]; known { // a later protocol's methods are of no use here
+				capabilities.Methods = append(capabilities.Methods, methodCapabilitiesOf(method))
 			}
-			capabilities.Methods = append(capabilities.Methods, mc)
 		}
 		m.Resources = append(m.Resources, capabilities)
 	}
 	return m
+}
+
+func methodCapabilitiesOf(method *providerv1.MethodCapabilities) unified.MethodCapabilities {
+	mc := unified.MethodCapabilities{
+		Method: methodNames[method.GetMethod()], Returned: method.GetReturnedFields(), Writable: method.GetWritableFields(), Required: method.GetRequiredFields(),
+		SortKeys: method.GetSortKeys(), PageCap: int(method.GetPageCap()), MaxRecords: int(method.GetMaxRecords()),
+	}
+	for _, f := range method.GetFilters() {
+		filter := unified.FilterCapability{Field: f.GetField()}
+		for _, have := range f.GetOperators() {
+			for name, operator := range operators {
+				if operator == have {
+					filter.Operators = append(filter.Operators, name)
+				}
+			}
+		}
+		mc.Filters = append(mc.Filters, filter)
+	}
+	if d := method.GetDelete(); d != nil {
+		mc.Delete = &unified.DeleteSemantics{Kind: suffix(d.GetKind().String(), "KIND_"), Repeat: suffix(d.GetRepeat().String(), "REPEAT_"), Kept: d.GetKept().AsDuration()}
+	}
+	if u := method.GetUpsert(); u != nil {
+		mc.Upsert = &unified.UpsertSemantics{Atomic: u.GetAtomic()}
+	}
+	return mc
 }
 
 // suffix writes an enum's value in lower case without its prefix, "" for

@@ -2,6 +2,7 @@ package unified
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -46,5 +47,84 @@ func RecordOf(message protoreflect.Message) Record {
 	return r
 }
 
-// formatInstant writes RFC 3339 in UTC, with a fraction only when there is one.
-func formatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// Fill sets the fields of a message to the record's values. A value that the
+// message has no field for is an error: the host's own mistake.
+func (r Record) Fill(message protoreflect.Message) error {
+	fields := message.Descriptor().Fields()
+	for name, value := range r {
+		d := fields.ByName(protoreflect.Name(name))
+		if d == nil {
+			return fmt.Errorf("%s has no field %q", message.Descriptor().FullName(), name)
+		}
+		if err := fillField(message, d, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fillField(message protoreflect.Message, d protoreflect.FieldDescriptor, value any) error {
+	wrong := fmt.Errorf("%s is no %T", d.FullName(), value)
+	switch v := value.(type) {
+	case Record:
+		if d.Message() == nil || d.IsList() {
+			return wrong
+		}
+		return v.Fill(message.Mutable(d).Message())
+	case []Record:
+		if d.Message() == nil || !d.IsList() {
+			return wrong
+		}
+		list := message.Mutable(d).List()
+		for _, item := range v {
+			if err := item.Fill(list.AppendMutable().Message()); err != nil {
+				return err
+			}
+		}
+		return nil
+	case time.Time:
+		if d.IsList() || d.Message() == nil || d.Message().FullName() != "google.protobuf.Timestamp" {
+			return wrong
+		}
+		message.Set(d, protoreflect.ValueOfMessage(timestamppb.New(v).ProtoReflect()))
+		return nil
+	}
+	if d.IsList() {
+		return wrong
+	}
+	switch v := value.(type) {
+	case string:
+		if d.Kind() == protoreflect.StringKind {
+			message.Set(d, protoreflect.ValueOfString(v))
+			return nil
+		}
+	case bool:
+		if d.Kind() == protoreflect.BoolKind {
+			message.Set(d, protoreflect.ValueOfBool(v))
+			return nil
+		}
+	case json.RawMessage:
+		if d.Kind() == protoreflect.BytesKind {
+			message.Set(d, protoreflect.ValueOfBytes(v))
+			return nil
+		}
+	case int64:
+		switch d.Kind() {
+		case protoreflect.Int64Kind:
+			message.Set(d, protoreflect.ValueOfInt64(v))
+			return nil
+		case protoreflect.DoubleKind:
+			message.Set(d, protoreflect.ValueOfFloat64(float64(v)))
+			return nil
+		}
+	case float64:
+		if d.Kind() == protoreflect.DoubleKind {
+			message.Set(d, protoreflect.ValueOfFloat64(v))
+			return nil
+		}
+	}
+	return wrong
+}
+
+// FormatInstant writes RFC 3339 in UTC, with a fraction only when there is one.
+func FormatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -17,12 +17,14 @@ import (
 // Format is how records look in an answer.
 type Format string
 
-// The formats. Raw is not here a look of records: the vendor's answer goes out
-// as it came.
+// The formats. Raw and Stream are no looks of records: the vendor's answer goes
+// out as it came. Debug is Unified with the vendor's answer beside it.
 const (
 	Unified    Format = "unified"
 	Normalized Format = "normalized"
 	Raw        Format = "raw"
+	Stream     Format = "stream"
+	Debug      Format = "debug"
 )
 
 // View says what of a record goes into an answer.
@@ -77,7 +79,7 @@ func renderObject(b []byte, fields []Field, record Record, prefix string, view V
 			b = append(b, ',')
 		}
 		first = false
-		b = appendString(b, f.Name)
+		b = AppendString(b, f.Name)
 		b = append(b, ':')
 		b = renderValue(b, f, value, path, view, inner)
 	}
@@ -90,7 +92,7 @@ func renderValue(b []byte, f Field, value any, path string, view View, exclude P
 		if view.Format == Normalized {
 			v = normalize(f.Format, v)
 		}
-		return appendString(b, v)
+		return AppendString(b, v)
 	case bool:
 		return strconv.AppendBool(b, v)
 	case int32:
@@ -104,7 +106,7 @@ func renderValue(b []byte, f Field, value any, path string, view View, exclude P
 		}
 		return append(b, number...)
 	case time.Time:
-		return appendString(b, formatInstant(v))
+		return AppendString(b, FormatInstant(v))
 	case json.RawMessage:
 		return appendJSON(b, f, v, exclude)
 	case Record:
@@ -229,15 +231,12 @@ func valueEnd(raw []byte, i int) int {
 // canReturn tells whether a path is advertised: itself, something in it, or
 // something that it is in.
 func canReturn(returned []string, path string) bool {
-	for _, r := range returned {
-		if r == path || strings.HasPrefix(r, path+".") || strings.HasPrefix(path, r+".") {
-			return true
-		}
-	}
-	return false
+	_, some := covers(returned, path)
+	return some
 }
 
-func appendString(b []byte, s string) []byte {
+// AppendString appends a text as JSON.
+func AppendString(b []byte, s string) []byte {
 	var quoted bytes.Buffer
 	enc := json.NewEncoder(&quoted)
 	enc.SetEscapeHTML(false)

@@ -19,6 +19,7 @@ const (
 	JSON                // json.RawMessage, one JSON value
 	Object              // Record
 	Objects             // []Record
+	Texts               // []string; in bodies that are no record
 )
 
 // Field is one field of the unified model.

@@ -14,6 +14,7 @@ const { credentialsSchema, idPattern, manifest, pageCap } = require('./manifest.
 const protocol = require('./protocol.js');
 const { Secrets, secretsIn } = require('./redact.js');
 const { toStatus } = require('./status.js');
+const { NotSent } = require('./vendor.js');
 
 /** The most that a gRPC message may hold, both ways, in bytes. */
 const maxMessage = 40 << 20;
@@ -91,6 +92,7 @@ function newServer(log, end) {
   // What is not advertised is left out, and answers UNIMPLEMENTED by itself.
   server.addService(protocol.ContactsService, {
     ListContacts: record(async (call, request) => {
+      noDryRun(call);
       if (request.filters.length > 0 || request.sort.length > 0) {
         throw new ProviderError('UNSUPPORTED', 'this provider advertises no filters and no sort keys');
       }
@@ -108,6 +110,7 @@ function newServer(log, end) {
       return { contacts: page.contacts, next_page_token: page.next, result: result(call, page.client) };
     }),
     GetContact: record(async (call, { id }) => {
+      noDryRun(call);
       checkId(id);
       const { client, contact } = await contacts.get(call, id);
       if (contact.id !== id) {
@@ -117,8 +120,13 @@ function newServer(log, end) {
     }),
     DeleteContact: record(async (call, { id }) => {
       checkId(id);
-      const { client, contact, alreadyDeleted } = await contacts.remove(call, id);
-      return { contact: { ...contact, id }, result: { ...result(call, client), already_deleted: alreadyDeleted } };
+      try {
+        const { client, contact, alreadyDeleted } = await contacts.remove(call, id);
+        return { contact: { ...contact, id }, result: { ...result(call, client), already_deleted: alreadyDeleted } };
+      } catch (error) {
+        if (error instanceof NotSent) return { result: { vendor_requests: call.noted } };
+        throw error;
+      }
     }),
   });
 
@@ -167,6 +175,8 @@ function newCall(rpc, log, userAgent, secrets) {
     baseUrl: account.base_url,
     remoteQuery: context.remote_query,
     wantVendorAnswer: context.want_vendor_answer,
+    dryRun: context.dry_run,
+    noted: [], // the requests of a dry run
     signal: givenUp.signal,
     deadline,
     log: log.with({ account_id: account.id, request_id: context.request_id }),
@@ -191,6 +201,11 @@ function result(call, { answer }) {
 /** The host checks ids first; this holds for hosts that do not. */
 function checkId(id) {
   if (!wholeId.test(id)) throw new ProviderError('INVALID_ID', `no record of this provider can have the id ${JSON.stringify(id.slice(0, 100))}`);
+}
+
+/** A dry run of what changes nothing is none. */
+function noDryRun(call) {
+  if (call.dryRun) throw new ProviderError('INVALID_PARAMETER', 'a dry run is of a write');
 }
 
 /** Where no record was asked for, a 404 means that the vendor's address is wrong. */

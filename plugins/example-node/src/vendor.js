@@ -29,8 +29,8 @@ const agents = Object.fromEntries(
  *
  * Of the call it uses `signal` (the call was given up, or its time is up),
  * `deadline` (milliseconds by the clock, after which nothing may be sent),
- * `baseUrl` and `remoteQuery` as the protocol's Account and CallContext have
- * them, `secrets` and `log`.
+ * `baseUrl`, `remoteQuery` and `dryRun` as the protocol's Account and
+ * CallContext have them, `secrets` and `log`. In a dry run it adds to `noted`.
  */
 class VendorClient {
   /** The last answer read to its end, undefined before one. */
@@ -80,10 +80,15 @@ class VendorClient {
    * @param {string[]} request.path below the base path, each part escaped as one segment
    * @param {[string, string|number|undefined][]} [request.query] which the caller's remote_query
    *   may not replace; names with an undefined value are reserved without being sent
-   * @returns {Promise<Answer>} a 2xx answer; any other is thrown as an error
+   * @returns {Promise<Answer>} a 2xx answer; any other is thrown as an error. In a dry run
+   *   the request is noted, and NotSent thrown
    */
   async send(request) {
     const path = this.#path(request);
+    if (this.#call.dryRun) {
+      this.#call.noted.push(this.#describe(request.method, path));
+      throw new NotSent();
+    }
     const readOnly = request.method === 'GET';
     this.deleteResent = false;
     for (let retries = 0; ; retries++) {
@@ -116,6 +121,14 @@ class VendorClient {
       this.deleteResent ||= broke;
       this.#call.log.debug('sending again', { method: request.method, again: retries + 1, after_ms: wait, cause: error.message });
     }
+  }
+
+  /** A request as the protocol's VendorRequest: without the header that holds the credentials. */
+  #describe(method, path) {
+    const { secrets } = this.#call;
+    const shown = Object.entries({ Accept: 'application/json', ...this.#vendor.headers }).filter(([name]) => name !== 'Authorization');
+    const headers = shown.map(([name, value]) => ({ name, value: secrets.text(value) }));
+    return { method, url: secrets.text(this.#base.origin + path), headers, main: true };
   }
 
   #path({ path, query = [] }) {
@@ -256,6 +269,13 @@ class Answer {
   }
 }
 
+/** What every request of a dry run ends in. */
+class NotSent extends Error {
+  constructor() {
+    super('nothing is sent in a dry run');
+  }
+}
+
 /** No answer came. `sent` tells whether any of the request may have reached the vendor. */
 class Broken extends Error {
   constructor(cause, sent) {
@@ -303,4 +323,4 @@ function messageIn(body) {
   return sentence.replace(/\s+/g, ' ').trim();
 }
 
-module.exports = { VendorClient, retryAfter, maxBody };
+module.exports = { VendorClient, NotSent, retryAfter, maxBody };

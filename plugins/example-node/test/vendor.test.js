@@ -8,7 +8,7 @@ const { test } = require('node:test');
 const contacts = require('../src/contacts.js');
 const { Emulator } = require('../emulator/server.js');
 const { Secrets } = require('../src/redact.js');
-const { retryAfter } = require('../src/vendor.js');
+const { NotSent, retryAfter } = require('../src/vendor.js');
 
 const key = 'example-key-4f1d2c';
 const first = '9007199254740993';
@@ -62,6 +62,19 @@ test('a delete that the vendor never saw is a plain delete at the second try', a
   const { contact, alreadyDeleted } = await contacts.remove(newCall(e.url), first);
   assert.equal(alreadyDeleted, undefined);
   assert.equal(contact.remote_data.toString(), `{"data":{"id":${first},"deleted":true}}`);
+});
+
+test('a dry run of a delete shows the request without the key and sends nothing', async (t) => {
+  const e = await emulator(t);
+  const remoteQuery = [{ name: 'why', value: `${key} &` }];
+  const call = { ...newCall(e.url, { remoteQuery }), dryRun: true, noted: [] };
+  await assert.rejects(contacts.remove(call, first), NotSent);
+  assert.deepEqual(e.calls(), []);
+  assert.equal(call.noted.length, 1);
+  const [{ method, url, headers, main }] = call.noted;
+  assert.deepEqual([method, main], ['DELETE', true]);
+  assert.equal(url, `${e.url}/v1/people/${first}?why=[redacted]%20%26`);
+  assert.deepEqual(headers.map(({ name }) => name), ['Accept', 'User-Agent']);
 });
 
 test('after a delete that went out twice a failure leaves its outcome unknown', async (t) => {

@@ -131,8 +131,12 @@ func (i *instance) deleteContact(_ *request, id string) (answer, *failure) {
 }
 
 func (i *instance) bin(record *kit.Object) {
-	if record.Get("is_deleted") != true {
-		set(record, "is_deleted", true, "updated_at", i.now())
+	if record.Get("is_deleted") == true {
+		return
+	}
+	record.Set("is_deleted", true)
+	if i.env.Switch("deletion_stamp") == "moved" {
+		record.Set("updated_at", i.now())
 	}
 }
 
@@ -198,7 +202,7 @@ func (i *instance) bulkDestroyContacts(in *request) (answer, *failure) {
 		return answer{}, problem
 	}
 	for _, id := range ids {
-		if c, known := i.contactByID(id); known {
+		if c, known := i.contactByID(id); known && i.env.Switch("bulk_destroy_effect") == "at_once" {
 			i.bin(c.record)
 		}
 	}

@@ -308,6 +308,34 @@ func TestTheEmailsArrayAddsAndDestroys(t *testing.T) {
 	assert.Equal(t, []string{"c@example.com*"}, emailValues(t, r.contact(t)))
 }
 
+func TestAnArrayCanReplaceWhatItDoesNotName(t *testing.T) {
+	s := start(t, 1, map[string]string{"array_write": "replaces"})
+	put := func(attributes string) *kit.Object {
+		r := call(t, s, "PUT", api+"/contacts/"+firstContact, `{"contact":{`+attributes+`}}`)
+		require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+		return r.contact(t)
+	}
+	assert.Equal(t, []string{"contact1@example.com*", "b@example.com"}, emailValues(t, put(`"emails":[{"id":70055667788},{"value":"b@example.com"}]`)))
+	assert.Equal(t, []string{"b@example.com*"}, emailValues(t, put(`"emails":[{"value":"b@example.com"}]`)))
+	put(`"phone_numbers":["1","2"]`)
+	list := put(`"phone_numbers":["2","3"]`).Get("phone_numbers").([]any)
+	require.Len(t, list, 2)
+	assert.Equal(t, "2", list[0].(*kit.Object).Get("value"))
+	assert.Equal(t, "3", list[1].(*kit.Object).Get("value"))
+}
+
+func TestWhenABulkDestroyTakesEffectAndWhatADeletionMoves(t *testing.T) {
+	s := start(t, 2, map[string]string{"bulk_destroy_effect": "not_yet", "deletion_stamp": "kept"})
+	r := call(t, s, "POST", api+"/contacts/bulk_destroy", `{"selected_ids":[`+firstContact+`]}`)
+	assert.Equal(t, "true", string(r.body))
+	before := call(t, s, "GET", api+"/contacts/"+firstContact, "").contact(t)
+	assert.Equal(t, false, before.Get("is_deleted"))
+	call(t, s, "DELETE", api+"/contacts/"+firstContact, "")
+	after := call(t, s, "GET", api+"/contacts/"+firstContact, "").contact(t)
+	assert.Equal(t, true, after.Get("is_deleted"))
+	assert.Equal(t, before.Get("updated_at"), after.Get("updated_at"))
+}
+
 func TestTheSingleEmailReplacesOrAdds(t *testing.T) {
 	for value, want := range map[string][]string{"replaces": {"new@example.com*"}, "adds": {"contact1@example.com", "new@example.com*"}} {
 		s := start(t, 1, map[string]string{"email_write": value})

@@ -38,7 +38,7 @@ func (i *instance) applyEmail(c *contact, value any) []string {
 }
 
 // applyEmails writes the array form, which adds and changes: what it does not
-// name stays. To remove an address its object comes with its id and _destroy
+// name stays, unless a switch says otherwise. To remove an address its object comes with its id and _destroy
 // true; _destroy without an id is about nothing and is passed over. The value
 // may also be one address as a string.
 func (i *instance) applyEmails(c *contact, value any) []string {
@@ -53,7 +53,8 @@ func (i *instance) applyEmails(c *contact, value any) []string {
 		return []string{"Emails is invalid"}
 	}
 	list := slices.Clone(emailsOf(c))
-	primary := "" // the address that is to be primary
+	named := map[any]bool{} // the entries that the array is about
+	primary := ""           // the address that is to be primary
 	for _, item := range items {
 		o, isObject := item.(*kit.Object)
 		if !isObject {
@@ -91,6 +92,7 @@ func (i *instance) applyEmails(c *contact, value any) []string {
 			at = len(list) - 1
 		}
 		entry := list[at].(*kit.Object)
+		named[entry] = true
 		entry.Set("value", address)
 		if text, given := o.Get("label").(string); given {
 			entry.Set("label", text)
@@ -99,11 +101,21 @@ func (i *instance) applyEmails(c *contact, value any) []string {
 			primary = address
 		}
 	}
+	list = i.withoutOthers(list, named)
 	if at := indexOfValue(list, primary); primary != "" && at >= 0 {
 		makePrimary(list, at)
 	}
 	c.record.Set("emails", withPrimary(list))
 	return nil
+}
+
+// withoutOthers leaves out the entries that an array did not name, where it
+// replaces what was there.
+func (i *instance) withoutOthers(list []any, named map[any]bool) []any {
+	if i.env.Switch("array_write") == "adds" {
+		return list
+	}
+	return slices.DeleteFunc(list, func(entry any) bool { return !named[entry] })
 }
 
 func (i *instance) newEmail(address string) *kit.Object {
@@ -166,6 +178,7 @@ func (i *instance) applyPhones(c *contact, value any) []string {
 		return []string{"Phone numbers is invalid"}
 	}
 	list := slices.Clone(c.record.Get("phone_numbers").([]any))
+	named := map[any]bool{}
 	for _, item := range items {
 		if text, isText := item.(string); isText {
 			item = kit.Pairs("value", text)
@@ -203,11 +216,12 @@ func (i *instance) applyPhones(c *contact, value any) []string {
 			at = len(list) - 1
 		}
 		entry := list[at].(*kit.Object)
+		named[entry] = true
 		entry.Set("value", text)
 		if kind, given := o.Get("label").(string); given {
 			entry.Set("label", kind)
 		}
 	}
-	c.record.Set("phone_numbers", list)
+	c.record.Set("phone_numbers", i.withoutOthers(list, named))
 	return nil
 }

@@ -204,6 +204,10 @@ func (e *emulator) applyCustomFields(k *kind, doc *kit.Object, items []any, clea
 	stored := []any{}
 	for _, pair := range objects(doc, "CUSTOMFIELDS") {
 		copied := pair.Clone()
+		if custom, _ := k.custom(pair.Text("FIELD_NAME")); custom.fixed {
+			stored = append(stored, copied)
+			continue
+		}
 		if clearAll || e.env.Switch("custom_fields_update") == "replace" {
 			copied.Set("FIELD_VALUE", nil)
 		}
@@ -221,6 +225,12 @@ func (e *emulator) applyCustomFields(k *kind, doc *kit.Object, items []any, clea
 				continue
 			}
 			return e.invalid("Custom field %s is not valid.", name)
+		}
+		if custom.fixed {
+			if e.env.Switch("fixed_custom_field") == "ignore" {
+				continue
+			}
+			return e.invalid("Custom field %s cannot be edited.", name)
 		}
 		var value any
 		if sent := pair.Get("FIELD_VALUE"); sent != nil {

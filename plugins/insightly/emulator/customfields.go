@@ -13,6 +13,7 @@ type customField struct {
 	typ         fieldType
 	fieldType   string // the vendor's FIELD_TYPE
 	options     []string
+	fixed       bool // the vendor fills it in; nobody can edit it
 }
 
 var (
@@ -22,6 +23,7 @@ var (
 		{name: "Newsletter__c", label: "Newsletter", typ: booleanField, fieldType: "BIT"},
 		{name: "Renewal__c", label: "Renewal", typ: dateField, fieldType: "DATE"},
 		{name: "Remarks__c", label: "Remarks", typ: textField, fieldType: "MULTILINETEXT"},
+		{name: "Member_Number__c", label: "Member number", typ: textField, fieldType: "AUTONUMBER", fixed: true},
 	}
 	organisationCustomFields = []customField{
 		{name: "Segment__c", label: "Segment", typ: textField, fieldType: "TEXT"},
@@ -42,7 +44,7 @@ func (c customField) metadata(k *kind, order int) *kit.Object {
 		"FIELD_TYPE", c.fieldType,
 		"FIELD_HELP_TEXT", nil,
 		"DEFAULT_VALUE", nil,
-		"EDITABLE", true,
+		"EDITABLE", !c.fixed,
 		"VISIBLE", true,
 		"CUSTOM_FIELD_OPTIONS", options,
 		"DEPENDENCY", nil,

@@ -179,7 +179,7 @@ func TestAnEmptySeedKeepsEverythingButContacts(t *testing.T) {
 	assert.Equal(t, 404, c.do("GET", "/Contacts/312900006", "").status)
 	assert.Len(t, c.list("/Organisations"), 4)
 	assert.Len(t, c.list("/Users"), 3)
-	assert.Len(t, c.list("/CustomFields/Contacts"), 5)
+	assert.Len(t, c.list("/CustomFields/Contacts"), 6)
 	assert.Len(t, c.list("/Tags?record_type=contacts"), 2)
 	assert.Equal(t, "313000001", c.create(`{"FIRST_NAME":"Ines"}`))
 }

@@ -88,6 +88,8 @@ func (s *state) awkwardContacts() []*record {
 			"ROLE", "Advisor", "DETAILS", nil, "RELATIONSHIP_ID", integerValue(0), "IS_FORWARD", true,
 		)))
 	}
+	setCustom(loaded.doc, "Score__c", json.Number("7.5"))
+	loaded.doc.Set("CUSTOMFIELDS", append(loaded.doc.Get("CUSTOMFIELDS").([]any), kit.Pairs("FIELD_NAME", "Member_Number__c", "FIELD_VALUE", "M-0001")))
 	s.rememberTag(contacts, "two words")
 	s.rememberTag(contacts, "ünïcode")
 	s.rememberTag(contacts, "a,b")

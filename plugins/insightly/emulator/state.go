@@ -122,12 +122,14 @@ func (k *kind) blank(id int64) *kit.Object {
 	return doc
 }
 
-// layout lists all custom fields, empty. What is on a record's layout is
-// there with null; what is not on it is absent.
+// layout lists the custom fields that can be edited, empty. What is on a
+// record's layout is there with null; what is not on it is absent.
 func (k *kind) layout() []any {
 	list := []any{}
 	for _, c := range k.customs {
-		list = append(list, kit.Pairs("FIELD_NAME", c.name, "FIELD_VALUE", nil))
+		if !c.fixed {
+			list = append(list, kit.Pairs("FIELD_NAME", c.name, "FIELD_VALUE", nil))
+		}
 	}
 	return list
 }

@@ -22,6 +22,8 @@ var switches = []kit.Switch{
 	{Name: "custom_fields_update", Default: "merge", Values: []string{"merge", "replace"}, Doc: "whether CUSTOMFIELDS in a PUT keeps or clears the fields that it does not name"},
 	{Name: "required_name", Default: "first_name", Values: []string{"first_name", "any_name"}, Doc: "whether a contact needs FIRST_NAME or is content with LAST_NAME"},
 	{Name: "unknown_custom_field", Default: "400", Values: []string{"400", "ignore"}, Doc: "what a FIELD_NAME that does not exist does to a write"},
+	{Name: "fixed_custom_field", Default: "400", Values: []string{"400", "ignore"}, Doc: "what a custom field that is not editable does to a write that names it"},
+	{Name: "owner_null", Default: "clear", Values: []string{"clear", "keep"}, Doc: "whether OWNER_USER_ID null in a PUT takes the owner away or leaves it"},
 	{Name: "unknown_reference", Default: "400", Values: []string{"400", "ignore"}, Doc: "what an ORGANISATION_ID or OWNER_USER_ID that does not exist does to a write"},
 	{Name: "unknown_keys", Default: "ignore", Values: []string{"ignore", "400"}, Doc: "what a key that the object does not have does to a write"},
 	{Name: "read_only_keys", Default: "ignore", Values: []string{"ignore", "400"}, Doc: "what a read-only key does to a write"},

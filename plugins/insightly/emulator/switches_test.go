@@ -130,6 +130,28 @@ func TestCustomFieldsMergeOrReplaceAndNullClears(t *testing.T) {
 	assert.Equal(t, "[]", compact(t, contact.Get("TAGS")))
 }
 
+func TestACustomFieldThatIsNotEditableKeepsItsValue(t *testing.T) {
+	const number = "Member_Number__c"
+	for _, write := range []string{`[{"FIELD_NAME":"Member_Number__c","FIELD_VALUE":"mine"}]`, `[{"FIELD_NAME":"Member_Number__c","FIELD_VALUE":null}]`} {
+		c := newClient(t, 1, nil)
+		assert.Equal(t, 400, c.do("PUT", "/Contacts", `{"CONTACT_ID":312900001,"CUSTOMFIELDS":`+write+`}`).status)
+		require.NoError(t, c.env.SetSwitch("fixed_custom_field", "ignore"))
+		assert.Equal(t, "M-0001", customValue(c.object(200, "PUT", "/Contacts", `{"CONTACT_ID":312900001,"CUSTOMFIELDS":`+write+`}`), number))
+	}
+	c := newClient(t, 1, map[string]string{"custom_fields_update": "replace"})
+	assert.Equal(t, "M-0001", customValue(c.object(200, "PUT", "/Contacts", `{"CONTACT_ID":312900001,"CUSTOMFIELDS":null}`), number))
+	for _, field := range c.list("/CustomFields/Contacts") {
+		assert.Equal(t, field.Text("FIELD_NAME") != number, field.Get("EDITABLE"))
+	}
+}
+
+func TestAnOwnerOfNullIsNoneOrTheOneBefore(t *testing.T) {
+	for value, want := range map[string]any{"clear": nil, "keep": integerValue(keyUser)} {
+		c := newClient(t, 1, map[string]string{"owner_null": value})
+		assert.Equal(t, want, c.object(200, "PUT", "/Contacts", `{"CONTACT_ID":312345001,"OWNER_USER_ID":null}`).Get("OWNER_USER_ID"), value)
+	}
+}
+
 func TestDeleteLooksAtIfMatchOnlyWhenTheSwitchSaysSo(t *testing.T) {
 	c := newClient(t, 5, nil)
 	assert.Equal(t, 202, c.do("DELETE", "/Contacts/312345001", "", "If-Match", "stale").status)

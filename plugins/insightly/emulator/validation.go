@@ -100,6 +100,9 @@ func (e *emulator) applyFields(k *kind, doc, body *kit.Object) *answer {
 		if refusal := e.checkReference(key, value); refusal != nil {
 			return refusal
 		}
+		if key == "OWNER_USER_ID" && value == nil && e.env.Switch("owner_null") == "keep" {
+			continue
+		}
 		doc.Set(key, value)
 	}
 	return e.checkRequired(k, doc, body)

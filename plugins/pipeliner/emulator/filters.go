@@ -37,6 +37,12 @@ func (q *request) filters(query url.Values) ([]test, failure) {
 	var tests []test
 	for name := range names {
 		f := q.store.field(q.c, name)
+		if asked := q.env.Switch("deleted_filter"); name == "is_deleted" && asked != "serve" {
+			if asked == "ignore" {
+				continue
+			}
+			return nil, badParameter("Cannot filter by " + name + ".")
+		}
 		if f == nil || f.noQuery {
 			if q.env.Switch("unknown_filter") == "ignore" {
 				continue

@@ -181,6 +181,12 @@ func (q *request) get(id string) failure {
 		return err
 	}
 	query.Del("load-only") // the vendor has it on lists only
+	if asked := q.env.Switch("get_expand"); asked != "serve" && query.Has("expand") {
+		if asked == "400" {
+			return badParameter("Unknown parameter expand.")
+		}
+		query.Del("expand")
+	}
 	if err := q.shape(query); err != nil {
 		return err
 	}

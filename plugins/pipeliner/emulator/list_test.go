@@ -319,3 +319,25 @@ func TestArchivedContactsCanBeHiddenFromLists(t *testing.T) {
 	assert.EqualValues(t, 1, c.get("Contacts", "filter[is_archived]", "true").body["total"])
 	assert.Equal(t, 200, c.get("Contacts/"+awkwardID(1)).status)
 }
+
+func TestAFilterByDeletedIsTheSwitchs(t *testing.T) {
+	c := start(t, 1, nil)
+	ask := func() answer { return c.get("Contacts", "include-deleted", "true", "filter[is_deleted]", "true") }
+	assert.EqualValues(t, 1, ask().body["total"])
+	c.set("deleted_filter", "ignore")
+	assert.EqualValues(t, 8, ask().body["total"])
+	c.set("deleted_filter", "400")
+	assert.EqualValues(t, 117, ask().body["code"])
+}
+
+func TestExpandOnReadingOneRecordIsTheSwitchs(t *testing.T) {
+	c := start(t, 1, nil)
+	ask := func() answer { return c.get("Contacts/"+contactID(0), "expand", "primary_account") }
+	assert.IsType(t, object{}, ask().data()["primary_account"])
+	c.set("get_expand", "ignore")
+	assert.IsType(t, "", ask().data()["primary_account"])
+	c.set("get_expand", "400")
+	assert.EqualValues(t, 117, ask().body["code"])
+	assert.Equal(t, 200, c.get("Contacts/"+contactID(0)).status)
+	assert.Equal(t, 200, c.get("Contacts", "expand", "primary_account").status, "lists have it in any case")
+}

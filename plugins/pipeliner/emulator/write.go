@@ -107,6 +107,9 @@ func (q *request) update(id string) failure {
 	if err != nil {
 		return err
 	}
+	if input.Len() == 0 && q.env.Switch("empty_change") == "400" {
+		return badBody
+	}
 	r, err := q.resolve(id)
 	if err != nil {
 		return err

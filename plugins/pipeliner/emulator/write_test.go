@@ -317,3 +317,10 @@ func TestNotesBelongToOneRecord(t *testing.T) {
 	delete(both, "account_id")
 	assert.Equal(t, 201, c.call("POST", "Notes", both).status)
 }
+
+func TestAnEmptyChangeIsTheSwitchs(t *testing.T) {
+	c := start(t, 1, nil)
+	assert.Equal(t, 200, c.call("PATCH", "Contacts/"+contactID(0), object{}).status)
+	c.set("empty_change", "400")
+	assert.EqualValues(t, 117, c.call("PATCH", "Contacts/"+contactID(0), object{}).body["code"])
+}

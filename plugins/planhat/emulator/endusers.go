@@ -59,8 +59,14 @@ func (p *planhat) applyEnduser(record, changes *kit.Object, creating bool) strin
 		value := changes.Get(name)
 		switch name {
 		case "firstName", "lastName", "name":
+		case "createDate":
+			if p.env.Switch("create_date") == "kept" {
+				p.set(record, name, value)
+			}
 		case "custom":
-			p.applyCustom(record, value)
+			if problem := p.applyCustom(record, value); problem != "" {
+				return problem
+			}
 		case "otherEmails":
 			p.applyOtherEmails(record, value)
 		default:
@@ -125,16 +131,55 @@ func textOrNil(s string) any {
 	return s
 }
 
-func (p *planhat) applyCustom(record *kit.Object, value any) {
-	stored, has := record.Get("custom").(*kit.Object)
+// applyCustom writes custom fields. What a formula computes stays whatever is
+// sent.
+func (p *planhat) applyCustom(record *kit.Object, value any) string {
+	stored, _ := record.Get("custom").(*kit.Object)
 	sent, isObject := value.(*kit.Object)
-	if !has || !isObject || p.env.Switch("custom_update") == "replace" {
+	if !isObject {
 		p.set(record, "custom", value)
-		return
+		return ""
 	}
+	after := &kit.Object{}
+	if stored != nil && p.env.Switch("custom_update") == "merge" {
+		after = stored.Clone()
+	}
+	formulas := p.customFormulas()
 	for _, key := range sent.Keys() {
-		p.set(stored, key, sent.Get(key))
+		formula, defined := formulas[key]
+		switch {
+		case formula && p.env.Switch("formula_write") == "400":
+			return "custom." + key + " is computed"
+		case formula:
+		case !defined && p.env.Switch("unknown_custom") == "400":
+			return "custom." + key + " is not a custom field"
+		case !defined && p.env.Switch("unknown_custom") == "ignored":
+		case p.env.Switch("custom_update") == "merge":
+			p.set(after, key, sent.Get(key))
+		default:
+			after.Set(key, sent.Get(key))
+		}
 	}
+	if stored != nil {
+		for _, key := range stored.Keys() {
+			if formulas[key] {
+				after.Set(key, stored.Get(key))
+			}
+		}
+	}
+	record.Set("custom", after)
+	return ""
+}
+
+// customFormulas tells of each custom field of end users whether it is computed.
+func (p *planhat) customFormulas() map[string]bool {
+	fields := map[string]bool{}
+	for _, field := range p.collections["customfields"].records {
+		if field.Get("parent") == "enduser" {
+			fields[field.Text("name")] = field.Get("isFormula") == true
+		}
+	}
+	return fields
 }
 
 func (p *planhat) applyOtherEmails(record *kit.Object, value any) {

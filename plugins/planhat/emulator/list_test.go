@@ -57,7 +57,7 @@ func TestTheFirstTenEndusersAreFull(t *testing.T) {
 			assert.NotEqual(t, "", value, key)
 		}
 		assert.Len(t, record, len(all[0]))
-		assert.Len(t, record["custom"], 5)
+		assert.Len(t, record["custom"], 6)
 	}
 	assert.Equal(t, "Ada Quill", all[0]["name"])
 }

@@ -31,6 +31,13 @@ func (p *planhat) customfields() *collection {
 	}
 	c.readOnly = []string{"_id", "__v"}
 	c.required = []string{"name", "type", "parent", "isHidden"}
+	c.render = func(record *kit.Object, _ bool) *kit.Object {
+		shown := record.Clone()
+		if shown.Get("parent") == "enduser" {
+			shown.Set("parent", p.env.Switch("custom_field_parent"))
+		}
+		return shown
+	}
 	c.prepare = func(record *kit.Object, _ string) {
 		record.Set("listValues", []any{})
 		for _, name := range []string{"isFormula", "isLocked", "isMandatory"} {

@@ -107,10 +107,22 @@ func TestWritesFollowTheirSwitches(t *testing.T) {
 	put := func(body string) map[string]any { return s.object("PUT", path, body) }
 	set := func(name, value string) { require.NoError(t, s.SetSwitch(name, value)) }
 
-	assert.Equal(t, map[string]any{"A": 1.0}, put(`{"custom":{"A":1}}`)["custom"])
+	computed := func(fields map[string]any) map[string]any {
+		fields["Days as contact"] = 0.0
+		return fields
+	}
+	assert.Equal(t, computed(map[string]any{"A": 1.0}), put(`{"custom":{"A":1}}`)["custom"])
 	set("custom_update", "merge")
-	assert.Equal(t, map[string]any{"A": 1.0, "B": 2.0}, put(`{"custom":{"B":2}}`)["custom"])
-	assert.Equal(t, map[string]any{"B": 2.0}, put(`{"custom":{"A":null}}`)["custom"])
+	assert.Equal(t, computed(map[string]any{"A": 1.0, "B": 2.0}), put(`{"custom":{"B":2}}`)["custom"])
+	assert.Equal(t, computed(map[string]any{"B": 2.0}), put(`{"custom":{"A":null}}`)["custom"])
+	assert.Equal(t, computed(map[string]any{"B": 2.0}), put(`{"custom":{"Days as contact":7}}`)["custom"], "what is computed stays")
+	set("formula_write", "400")
+	assert.Equal(t, 400, s.call("PUT", path, `{"custom":{"Days as contact":7}}`).status)
+	set("unknown_custom", "ignored")
+	assert.Equal(t, computed(map[string]any{"B": 2.0, "Score": 3.0}), put(`{"custom":{"C":1,"Score":3}}`)["custom"])
+	set("unknown_custom", "400")
+	assert.Equal(t, 400, s.call("PUT", path, `{"custom":{"C":1}}`).status)
+	assert.Equal(t, 200, s.call("PUT", path, `{"custom":{"Score":1}}`).status)
 
 	assert.Equal(t, []any{"a@x.test"}, put(`{"otherEmails":["a@x.test"]}`)["otherEmails"])
 	set("other_emails", "merge")
@@ -137,6 +149,14 @@ func TestWritesFollowTheirSwitches(t *testing.T) {
 	set("missing_email", "accepted")
 	assert.NotContains(t, s.object("POST", "/endusers", body), "email")
 	assert.NotContains(t, put(`{"email":""}`), "emailMd5")
+
+	set("create_date", "ignored")
+	assert.NotEqual(t, "2020-01-02T00:00:00.000Z", s.object("POST", "/endusers", `{"email":"dated@example.com","createDate":"2020-01-02T00:00:00Z"}`)["createDate"])
+
+	assert.Equal(t, "enduser", s.list("/customfields")[0]["parent"])
+	set("custom_field_parent", "EndUser")
+	assert.Equal(t, "EndUser", s.list("/customfields")[0]["parent"])
+	assert.Equal(t, "company", s.list("/customfields")[5]["parent"])
 
 	body = `{"email":"same@example.com"}`
 	s.object("POST", "/endusers", body)

@@ -70,10 +70,11 @@ func (p *planhat) seedCustomFields() {
 		{"Interests", "multipicklist", "enduser", []any{"Looms", "Ink", "Harbours"}},
 		{"Signed on", "day", "enduser", []any{}},
 		{"Region", "text", "company", []any{}},
+		{"Days as contact", "number", "enduser", []any{}},
 	} {
 		p.collections["customfields"].add(kit.Pairs(
 			"_id", fixedID("3a", i+1), "name", field.name, "type", field.kind, "parent", field.parent, "isHidden", false,
-			"listValues", field.values, "isFormula", false, "isLocked", false, "isMandatory", false, "__v", 0))
+			"listValues", field.values, "isFormula", field.name == "Days as contact", "isLocked", false, "isMandatory", false, "__v", 0))
 	}
 }
 
@@ -122,7 +123,7 @@ func plainEnduser(i int) *kit.Object {
 	record.Set("convsTotal", i%7)
 	record.Set("custom", kit.Pairs(
 		"Seniority", []string{"Exec", "Manager", "Staff"}[i%3], "Renewal contact", i%2 == 0, "Score", json.Number(fmt.Sprintf("%d.5", i)),
-		"Interests", []any{"Looms", "Ink"}, "Signed on", formatTime(person.Created.Truncate(24*time.Hour))))
+		"Interests", []any{"Looms", "Ink"}, "Signed on", formatTime(person.Created.Truncate(24*time.Hour)), "Days as contact", 3*i))
 	record.Set("createdAt", formatTime(person.Created.Add(3*time.Millisecond)))
 	record.Set("updatedAt", formatTime(person.Updated))
 	record.Set("emailMd5", emailHash(person.Email))

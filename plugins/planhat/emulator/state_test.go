@@ -16,7 +16,7 @@ func TestSeedZeroHasLookupsButNoEndusers(t *testing.T) {
 	assert.Len(t, s.list("/companies"), 4)
 	assert.Len(t, s.list("/leancompanies"), 4)
 	assert.Len(t, s.list("/users"), 3)
-	assert.Len(t, s.list("/customfields"), 6)
+	assert.Len(t, s.list("/customfields"), 7)
 	assert.Equal(t, []any{s.make("first@example.com")}, column(s.list("/endusers"), "_id"))
 }
 

@@ -11,6 +11,7 @@ import (
 // contact is one contact. What it shares with others is never changed in
 // place: info is replaced as a whole.
 type contact struct {
+	env              *kit.Env
 	id               string
 	revision         int64
 	created, updated time.Time
@@ -93,6 +94,9 @@ func (c *contact) renderFields(email *kit.Object) *kit.Object {
 	fields := kit.Pairs()
 	if stored, ok := c.info.Get("extendedFields").(*kit.Object); ok {
 		fields = stored.Clone()
+	}
+	if c.env.Switch("system_fields") == "none" {
+		return fields
 	}
 	name, _ := c.info.Get("name").(*kit.Object)
 	if name != nil {

@@ -59,7 +59,7 @@ func (s *state) createContact(q *request) (any, *failure) {
 	}
 	now := s.now()
 	made := &contact{
-		id: s.newGUID(), created: now, updated: now, activity: now, source: kit.Pairs("sourceType", "OTHER"),
+		env: s.env, id: s.newGUID(), created: now, updated: now, activity: now, source: kit.Pairs("sourceType", "OTHER"),
 		info: info, subscription: "NOT_SET", deliverability: "NOT_SET",
 	}
 	if q.app {

@@ -60,6 +60,7 @@ func (s *state) seedContacts(count int) {
 }
 
 func (s *state) add(c *contact) *contact {
+	c.env = s.env
 	s.contacts[c.id] = c
 	if c.updated.After(s.lastStamp) {
 		s.lastStamp = c.updated

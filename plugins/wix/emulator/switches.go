@@ -18,6 +18,7 @@ var switches = []kit.Switch{
 	{Name: "label_keys_in_info", Default: "ignore", Values: []string{"ignore", "apply"}, Doc: "what happens to info.labelKeys in a create or update; labels have calls of their own"},
 	{Name: "label_revision", Default: "bump", Values: []string{"bump", "keep"}, Doc: "whether label and unlabel move the contact's revision"},
 	{Name: "system_field_write", Default: "400", Values: []string{"400", "ignore", "accept"}, Doc: "what writing an extended field outside the custom namespace does"},
+	{Name: "system_fields", Default: "shown", Values: []string{"shown", "none"}, Doc: "whether contacts have extended fields of Wix's own that follow the rest of them"},
 	{Name: "bare_subdivision", Default: "accept", Values: []string{"accept", "400"}, Doc: "whether an address may have a subdivision without its country, as NY for US-NY"},
 	{Name: "unknown_fields", Default: "ignore", Values: []string{"ignore", "400"}, Doc: "what unknown attributes, query parameters and names in fields get"},
 	{Name: "empty_filter", Default: "all", Values: []string{"all", "400"}, Doc: "whether an empty filter object in a bulk call matches every contact"},

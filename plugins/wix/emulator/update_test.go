@@ -72,3 +72,16 @@ func TestUpdateIsPartialByFieldAndWholeByList(t *testing.T) {
 		assert.Greater(t, stamps[len(stamps)-1], stamps[len(stamps)-2], "stamps never stand still")
 	}
 }
+
+func TestFieldsOfWixsOwnFollowTheContactUnlessTheSiteHasNone(t *testing.T) {
+	c := start(t, 10)
+	a := c.patch(seedID(0), 0, `{"name":{"first":"Zoe"}}`)
+	assert.Contains(t, a.raw, `"contacts.displayByFirstName":"Zoe Quill"`)
+	assert.Contains(t, a.raw, `"emailSubscriptions.effectiveEmail"`)
+	c.set("system_fields", "none")
+	fields, _ := c.get(seedID(0)).at("contact.info.extendedFields.items").(map[string]any)
+	require.NotEmpty(t, fields)
+	for key := range fields {
+		assert.True(t, strings.HasPrefix(key, "custom."), key)
+	}
+}

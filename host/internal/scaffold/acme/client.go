@@ -11,12 +11,12 @@ import (
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
 
-// YOUR VENDOR, 2 of 3: where its API is, and how a call proves itself.
+// YOUR VENDOR, 2 of 4: where its API is, and how a call proves itself.
 
 // newClient gives the HTTP client for one call, signed with the account's
 // credentials. Retries, deadlines, size limits and the reasons of errors are
-// its own. Where a status of the vendor's would mislead, Vendor.Explain reads
-// the body and says more; Vendor.RateLimit reads headers about limits.
+// its own. Explain reads what the status does not say; Vendor.RateLimit reads
+// headers about limits.
 func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
 	var credentials struct {
 		APIKey string `json:"api_key"`
@@ -28,7 +28,25 @@ func newClient(call *sdk.Call) (*vendorhttp.Client, error) {
 		Name:    "Acme CRM",
 		BaseURL: "https://api.acme.test/v1",
 		Header:  http.Header{"Authorization": {"Bearer " + credentials.APIKey}},
+		Explain: explain,
 	})
+}
+
+// explain names the field that the vendor refused, by the vendor's own name: a
+// write turns it into the caller's. Nil leaves the answer to its status.
+func explain(response *vendorhttp.Response) *errs.Error {
+	var body struct {
+		Error struct {
+			Field   vendorjson.Text `json:"field"`
+			Message vendorjson.Text `json:"message"`
+		} `json:"error"`
+	}
+	if response.Decode(&body) != nil || body.Error.Field.Ptr() == nil {
+		return nil //nolint:nilerr // HTML, or an error of no field
+	}
+	e := errs.New(errs.VendorRejected, "%s", body.Error.Message)
+	e.Fields = []errs.Field{{Path: body.Error.Field.String(), Description: body.Error.Message.String()}}
+	return e
 }
 
 // checkConnection asks whether the credentials work, by a call that changes

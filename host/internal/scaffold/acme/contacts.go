@@ -14,7 +14,8 @@ import (
 	"github.com/unicrm/unicrm/sdk/vendorjson"
 )
 
-// YOUR VENDOR, 3 of 3: its record, what each field becomes, and the calls.
+// YOUR VENDOR, 3 of 4: its record, what each field becomes, and the calls that
+// read it. writes.go has those that write it.
 
 // contactFields are the unified fields that the vendor can fill. The host shows
 // these as null or empty when a record has no value for them.
@@ -74,15 +75,18 @@ type position struct {
 }
 
 // listContacts gives one page. A caller's remote_query may add parameters, but
-// not change the paging: limit is Fixed, and cursor is Reserved because the
-// first page does not send it.
+// not change the paging or the filter: what is Fixed is set by the provider, and
+// cursor and email are Reserved because not every request sends them.
 func listContacts(ctx context.Context, call *sdk.Call, query sdk.ListQuery) (sdk.Page[crm.Contact], error) {
 	var page sdk.Page[crm.Contact]
 	request := vendorhttp.Request{
 		Method:   http.MethodGet,
 		Path:     []string{"people"},
 		Fixed:    []vendorhttp.Param{{Name: "limit", Value: strconv.Itoa(query.PageSize)}},
-		Reserved: []string{"cursor"},
+		Reserved: []string{"cursor", "email"},
+	}
+	if email, ok := query.Filters.Text("email_addresses.email"); ok {
+		request.Fixed = append(request.Fixed, vendorhttp.Param{Name: "email", Value: email})
 	}
 	if query.PageToken != "" {
 		var at position
@@ -133,6 +137,11 @@ func getContact(ctx context.Context, call *sdk.Call, id string) (*crm.Contact, e
 	if err != nil {
 		return nil, err
 	}
+	return contactIn(response)
+}
+
+// contactIn reads an answer that is one record.
+func contactIn(response *vendorhttp.Response) (*crm.Contact, error) {
 	p, ok := personIn(response.Body)
 	if !ok {
 		return nil, response.Error(errs.UnexpectedVendorAnswer, "Acme CRM answered without a person")

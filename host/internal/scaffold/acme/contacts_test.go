@@ -65,6 +65,11 @@ func TestDocumentedAnswersAreUnderstood(t *testing.T) {
 	require.Len(t, page.Records, 2)
 	assert.Equal(t, "Okafor", *page.Records[1].Name)
 	assert.NotEmpty(t, page.Next)
+	byEmail := sdk.Filters{{Field: "email_addresses.email", Operator: sdk.Equal, Value: "contact1@example.com"}}
+	page, err = listContacts(providertest.Context(t), documented(t, "list-people-by-email"), sdk.ListQuery{PageSize: 2, Filters: byEmail})
+	require.NoError(t, err)
+	assert.Len(t, page.Records, 1)
+	assert.Empty(t, page.Next)
 	for name, remoteData := range map[string]bool{"delete-person": false, "delete-person-record": true} {
 		deleted, err := deleteContact(providertest.Context(t), documented(t, name), "70000000077")
 		require.NoError(t, err)
@@ -136,7 +141,7 @@ func TestRemoteQueryReachesTheVendorButNotThePaging(t *testing.T) {
 	_, err := listContacts(providertest.Context(t), k.Call(t, vendorhttp.Param{Name: "company", Value: "Harbour Works"}), sdk.ListQuery{PageSize: 5})
 	require.NoError(t, err)
 	assert.Equal(t, "limit=5&company=Harbour%20Works", k.Emulator.Calls()[0].Query)
-	for _, name := range []string{"limit", "cursor"} {
+	for _, name := range []string{"limit", "cursor", "email"} {
 		_, err := listContacts(providertest.Context(t), k.Call(t, vendorhttp.Param{Name: name, Value: "1"}), sdk.ListQuery{PageSize: 5})
 		providertest.RequireReason(t, err, errs.InvalidParameter)
 	}

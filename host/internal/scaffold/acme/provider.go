@@ -14,7 +14,7 @@ import (
 //go:embed VERSION
 var version string
 
-// YOUR VENDOR, 1 of 3: who it is, which credentials it takes, and what it can
+// YOUR VENDOR, 1 of 4: who it is, which credentials it takes, and what it can
 // do. What is advertised here must work; what is left out is refused by the
 // host with a clear answer.
 
@@ -46,11 +46,21 @@ var provider = sdk.Provider{
 	}},
 	CheckConnection: checkConnection,
 	Contacts: &sdk.Resource[crm.Contact]{
-		// Whole ids of this vendor and nothing else: any other id is answered
-		// with 404 without asking anybody.
-		IDPattern: `[1-9][0-9]{0,18}`,
-		List:      &sdk.List[crm.Contact]{Returned: contactFields, PageCap: 100, Do: listContacts},
-		Get:       &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
-		Delete:    &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact},
+		IDPattern: idPattern,
+		List: &sdk.List[crm.Contact]{
+			Returned: contactFields, PageCap: 100, Do: listContacts,
+			Filters: sdk.EqualTo("email_addresses.email"),
+		},
+		Get:         &sdk.Get[crm.Contact]{Returned: contactFields, Do: getContact},
+		Create:      &sdk.Create[crm.Contact]{Returned: contactFields, Writable: writableFields, Required: []string{"last_name"}, Do: createContact},
+		Update:      &sdk.Update[crm.Contact]{Returned: contactFields, Writable: writableFields, Do: updateContact},
+		Delete:      deletion,
+		BatchDelete: sdk.FanOut(deletion, idPattern, 10), // requests a second: the vendor's limit
 	},
 }
+
+// idPattern matches whole ids of this vendor and nothing else: any other id is
+// answered with 404 without asking anybody.
+const idPattern = `[1-9][0-9]{0,18}`
+
+var deletion = &sdk.Delete[crm.Contact]{Kind: sdk.HardDelete, Repeat: sdk.RepeatNotFound, Do: deleteContact}

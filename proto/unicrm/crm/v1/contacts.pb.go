@@ -61,7 +61,8 @@ type Contact struct {
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the vendor's record was last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// The version of the record, opaque; absent where the vendor has none.
+	// The version of the record, opaque; absent where the vendor has none. It is
+	// never written: a change is guarded by UpdateContactRequest.etag.
 	Etag *string `protobuf:"bytes,17,opt,name=etag,proto3,oneof" json:"etag,omitempty"`
 	// The vendor's record, one JSON value. In a write: keys that go into the
 	// vendor's body last, unmapped.
@@ -542,7 +543,7 @@ func (x *CreateContactRequest) GetContact() *Contact {
 // CreateContactResponse is the contact as the vendor made it.
 type CreateContactResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required.
+	// Required, but in a dry run.
 	Contact *Contact `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
 	// Beside the record.
 	Result        *v1.CallResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
@@ -602,10 +603,13 @@ type UpdateContactRequest struct {
 	// Required: fits record_id_pattern.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Fields that are set are written; lists replace the vendor's whole list.
+	// Of custom_fields the given keys are written, null empties one.
 	Contact *Contact `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
-	// Paths of the fields to be emptied: an absent field stays as it is.
+	// Names of the fields to be emptied, each a whole field of the contact that is
+	// not set beside it: an absent field stays as it is.
 	ClearFields []string `protobuf:"bytes,4,rep,name=clear_fields,json=clearFields,proto3" json:"clear_fields,omitempty"`
-	// The version that the change was made for. Absent: whatever is there.
+	// The version that the change was made for: another one is STALE_VERSION.
+	// Absent: whatever is there.
 	Etag          *string `protobuf:"bytes,5,opt,name=etag,proto3,oneof" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -679,7 +683,7 @@ func (x *UpdateContactRequest) GetEtag() string {
 // UpdateContactResponse is the contact after the change.
 type UpdateContactResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required.
+	// Required, but in a dry run.
 	Contact *Contact `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
 	// Beside the record.
 	Result        *v1.CallResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
@@ -842,6 +846,365 @@ func (x *DeleteContactResponse) GetResult() *v1.CallResult {
 	return nil
 }
 
+// UpsertContactRequest is a contact to be found or made.
+type UpsertContactRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Call *v1.CallContext `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// Required: as for an update when it is found, as for a create when it is
+	// not. The first of its email_addresses is what it is found by; when it is
+	// the only one, the addresses of a contact that is found stay as they are.
+	Contact *Contact `protobuf:"bytes,2,opt,name=contact,proto3" json:"contact,omitempty"`
+	// As for an update; not used where a contact is made.
+	ClearFields   []string `protobuf:"bytes,3,rep,name=clear_fields,json=clearFields,proto3" json:"clear_fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsertContactRequest) Reset() {
+	*x = UpsertContactRequest{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsertContactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsertContactRequest) ProtoMessage() {}
+
+func (x *UpsertContactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsertContactRequest.ProtoReflect.Descriptor instead.
+func (*UpsertContactRequest) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UpsertContactRequest) GetCall() *v1.CallContext {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *UpsertContactRequest) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
+func (x *UpsertContactRequest) GetClearFields() []string {
+	if x != nil {
+		return x.ClearFields
+	}
+	return nil
+}
+
+// UpsertContactResponse is the contact as it is now.
+type UpsertContactResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required, but in a dry run.
+	Contact *Contact `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	// Nobody had the address, so it was made.
+	Created bool `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
+	// Beside the record.
+	Result        *v1.CallResult `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsertContactResponse) Reset() {
+	*x = UpsertContactResponse{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsertContactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsertContactResponse) ProtoMessage() {}
+
+func (x *UpsertContactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsertContactResponse.ProtoReflect.Descriptor instead.
+func (*UpsertContactResponse) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UpsertContactResponse) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
+func (x *UpsertContactResponse) GetCreated() bool {
+	if x != nil {
+		return x.Created
+	}
+	return false
+}
+
+func (x *UpsertContactResponse) GetResult() *v1.CallResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// BatchDeleteContactsRequest names the contacts to be ended.
+type BatchDeleteContactsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Call *v1.CallContext `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// Required: each fits record_id_pattern, none is there twice.
+	Ids           []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchDeleteContactsRequest) Reset() {
+	*x = BatchDeleteContactsRequest{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchDeleteContactsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchDeleteContactsRequest) ProtoMessage() {}
+
+func (x *BatchDeleteContactsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchDeleteContactsRequest.ProtoReflect.Descriptor instead.
+func (*BatchDeleteContactsRequest) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *BatchDeleteContactsRequest) GetCall() *v1.CallContext {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *BatchDeleteContactsRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// BatchDeleteContactsResponse tells what became of each.
+type BatchDeleteContactsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each id of the request, in its order. Empty in a dry run.
+	Outcomes []*v1.RecordOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Beside the records.
+	Result        *v1.CallResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchDeleteContactsResponse) Reset() {
+	*x = BatchDeleteContactsResponse{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchDeleteContactsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchDeleteContactsResponse) ProtoMessage() {}
+
+func (x *BatchDeleteContactsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchDeleteContactsResponse.ProtoReflect.Descriptor instead.
+func (*BatchDeleteContactsResponse) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *BatchDeleteContactsResponse) GetOutcomes() []*v1.RecordOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *BatchDeleteContactsResponse) GetResult() *v1.CallResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// MergeContactsRequest names contacts that are one person.
+type MergeContactsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Call *v1.CallContext `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// Required: the contact that stays.
+	MasterId string `protobuf:"bytes,2,opt,name=master_id,json=masterId,proto3" json:"master_id,omitempty"`
+	// Required: the contacts that go into it and are no more afterwards.
+	DuplicateIds  []string `protobuf:"bytes,3,rep,name=duplicate_ids,json=duplicateIds,proto3" json:"duplicate_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeContactsRequest) Reset() {
+	*x = MergeContactsRequest{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeContactsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeContactsRequest) ProtoMessage() {}
+
+func (x *MergeContactsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeContactsRequest.ProtoReflect.Descriptor instead.
+func (*MergeContactsRequest) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MergeContactsRequest) GetCall() *v1.CallContext {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *MergeContactsRequest) GetMasterId() string {
+	if x != nil {
+		return x.MasterId
+	}
+	return ""
+}
+
+func (x *MergeContactsRequest) GetDuplicateIds() []string {
+	if x != nil {
+		return x.DuplicateIds
+	}
+	return nil
+}
+
+// MergeContactsResponse is the contact that stays.
+type MergeContactsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required, but in a dry run.
+	Contact *Contact `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	// Beside the record.
+	Result        *v1.CallResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeContactsResponse) Reset() {
+	*x = MergeContactsResponse{}
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeContactsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeContactsResponse) ProtoMessage() {}
+
+func (x *MergeContactsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_crm_v1_contacts_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeContactsResponse.ProtoReflect.Descriptor instead.
+func (*MergeContactsResponse) Descriptor() ([]byte, []int) {
+	return file_unicrm_crm_v1_contacts_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MergeContactsResponse) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
+func (x *MergeContactsResponse) GetResult() *v1.CallResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 var File_unicrm_crm_v1_contacts_proto protoreflect.FileDescriptor
 
 const file_unicrm_crm_v1_contacts_proto_rawDesc = "" +
@@ -920,14 +1283,38 @@ const file_unicrm_crm_v1_contacts_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"\x81\x01\n" +
 	"\x15DeleteContactResponse\x120\n" +
 	"\acontact\x18\x01 \x01(\v2\x16.unicrm.crm.v1.ContactR\acontact\x126\n" +
-	"\x06result\x18\x02 \x01(\v2\x1e.unicrm.provider.v1.CallResultR\x06result2\xfd\x03\n" +
+	"\x06result\x18\x02 \x01(\v2\x1e.unicrm.provider.v1.CallResultR\x06result\"\xa0\x01\n" +
+	"\x14UpsertContactRequest\x123\n" +
+	"\x04call\x18\x01 \x01(\v2\x1f.unicrm.provider.v1.CallContextR\x04call\x120\n" +
+	"\acontact\x18\x02 \x01(\v2\x16.unicrm.crm.v1.ContactR\acontact\x12!\n" +
+	"\fclear_fields\x18\x03 \x03(\tR\vclearFields\"\x9b\x01\n" +
+	"\x15UpsertContactResponse\x120\n" +
+	"\acontact\x18\x01 \x01(\v2\x16.unicrm.crm.v1.ContactR\acontact\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\bR\acreated\x126\n" +
+	"\x06result\x18\x03 \x01(\v2\x1e.unicrm.provider.v1.CallResultR\x06result\"c\n" +
+	"\x1aBatchDeleteContactsRequest\x123\n" +
+	"\x04call\x18\x01 \x01(\v2\x1f.unicrm.provider.v1.CallContextR\x04call\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\tR\x03ids\"\x94\x01\n" +
+	"\x1bBatchDeleteContactsResponse\x12=\n" +
+	"\boutcomes\x18\x01 \x03(\v2!.unicrm.provider.v1.RecordOutcomeR\boutcomes\x126\n" +
+	"\x06result\x18\x02 \x01(\v2\x1e.unicrm.provider.v1.CallResultR\x06result\"\x8d\x01\n" +
+	"\x14MergeContactsRequest\x123\n" +
+	"\x04call\x18\x01 \x01(\v2\x1f.unicrm.provider.v1.CallContextR\x04call\x12\x1b\n" +
+	"\tmaster_id\x18\x02 \x01(\tR\bmasterId\x12#\n" +
+	"\rduplicate_ids\x18\x03 \x03(\tR\fduplicateIds\"\x81\x01\n" +
+	"\x15MergeContactsResponse\x120\n" +
+	"\acontact\x18\x01 \x01(\v2\x16.unicrm.crm.v1.ContactR\acontact\x126\n" +
+	"\x06result\x18\x02 \x01(\v2\x1e.unicrm.provider.v1.CallResultR\x06result2\xb5\x06\n" +
 	"\x0fContactsService\x12]\n" +
 	"\fListContacts\x12\".unicrm.crm.v1.ListContactsRequest\x1a#.unicrm.crm.v1.ListContactsResponse\"\x04\xe8\xfd\x19\x01\x12W\n" +
 	"\n" +
 	"GetContact\x12 .unicrm.crm.v1.GetContactRequest\x1a!.unicrm.crm.v1.GetContactResponse\"\x04\xe8\xfd\x19\x02\x12`\n" +
 	"\rCreateContact\x12#.unicrm.crm.v1.CreateContactRequest\x1a$.unicrm.crm.v1.CreateContactResponse\"\x04\xe8\xfd\x19\x03\x12`\n" +
 	"\rUpdateContact\x12#.unicrm.crm.v1.UpdateContactRequest\x1a$.unicrm.crm.v1.UpdateContactResponse\"\x04\xe8\xfd\x19\x04\x12`\n" +
-	"\rDeleteContact\x12#.unicrm.crm.v1.DeleteContactRequest\x1a$.unicrm.crm.v1.DeleteContactResponse\"\x04\xe8\xfd\x19\x05\x1a\f\xf2\xfd\x19\bcontactsB4Z2github.com/unicrm/unicrm/proto/unicrm/crm/v1;crmv1b\x06proto3"
+	"\rDeleteContact\x12#.unicrm.crm.v1.DeleteContactRequest\x1a$.unicrm.crm.v1.DeleteContactResponse\"\x04\xe8\xfd\x19\x05\x12`\n" +
+	"\rUpsertContact\x12#.unicrm.crm.v1.UpsertContactRequest\x1a$.unicrm.crm.v1.UpsertContactResponse\"\x04\xe8\xfd\x19\b\x12r\n" +
+	"\x13BatchDeleteContacts\x12).unicrm.crm.v1.BatchDeleteContactsRequest\x1a*.unicrm.crm.v1.BatchDeleteContactsResponse\"\x04\xe8\xfd\x19\x06\x12`\n" +
+	"\rMergeContacts\x12#.unicrm.crm.v1.MergeContactsRequest\x1a$.unicrm.crm.v1.MergeContactsResponse\"\x04\xe8\xfd\x19\a\x1a\f\xf2\xfd\x19\bcontactsB4Z2github.com/unicrm/unicrm/proto/unicrm/crm/v1;crmv1b\x06proto3"
 
 var (
 	file_unicrm_crm_v1_contacts_proto_rawDescOnce sync.Once
@@ -941,77 +1328,100 @@ func file_unicrm_crm_v1_contacts_proto_rawDescGZIP() []byte {
 	return file_unicrm_crm_v1_contacts_proto_rawDescData
 }
 
-var file_unicrm_crm_v1_contacts_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_unicrm_crm_v1_contacts_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_unicrm_crm_v1_contacts_proto_goTypes = []any{
-	(*Contact)(nil),               // 0: unicrm.crm.v1.Contact
-	(*ListContactsRequest)(nil),   // 1: unicrm.crm.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),  // 2: unicrm.crm.v1.ListContactsResponse
-	(*GetContactRequest)(nil),     // 3: unicrm.crm.v1.GetContactRequest
-	(*GetContactResponse)(nil),    // 4: unicrm.crm.v1.GetContactResponse
-	(*CreateContactRequest)(nil),  // 5: unicrm.crm.v1.CreateContactRequest
-	(*CreateContactResponse)(nil), // 6: unicrm.crm.v1.CreateContactResponse
-	(*UpdateContactRequest)(nil),  // 7: unicrm.crm.v1.UpdateContactRequest
-	(*UpdateContactResponse)(nil), // 8: unicrm.crm.v1.UpdateContactResponse
-	(*DeleteContactRequest)(nil),  // 9: unicrm.crm.v1.DeleteContactRequest
-	(*DeleteContactResponse)(nil), // 10: unicrm.crm.v1.DeleteContactResponse
-	(*AccountReference)(nil),      // 11: unicrm.crm.v1.AccountReference
-	(*UserReference)(nil),         // 12: unicrm.crm.v1.UserReference
-	(*Address)(nil),               // 13: unicrm.crm.v1.Address
-	(*EmailAddress)(nil),          // 14: unicrm.crm.v1.EmailAddress
-	(*PhoneNumber)(nil),           // 15: unicrm.crm.v1.PhoneNumber
-	(*Url)(nil),                   // 16: unicrm.crm.v1.Url
-	(*Tag)(nil),                   // 17: unicrm.crm.v1.Tag
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*v1.CallContext)(nil),        // 19: unicrm.provider.v1.CallContext
-	(*v1.Filter)(nil),             // 20: unicrm.provider.v1.Filter
-	(*v1.SortKey)(nil),            // 21: unicrm.provider.v1.SortKey
-	(*v1.CallResult)(nil),         // 22: unicrm.provider.v1.CallResult
+	(*Contact)(nil),                     // 0: unicrm.crm.v1.Contact
+	(*ListContactsRequest)(nil),         // 1: unicrm.crm.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),        // 2: unicrm.crm.v1.ListContactsResponse
+	(*GetContactRequest)(nil),           // 3: unicrm.crm.v1.GetContactRequest
+	(*GetContactResponse)(nil),          // 4: unicrm.crm.v1.GetContactResponse
+	(*CreateContactRequest)(nil),        // 5: unicrm.crm.v1.CreateContactRequest
+	(*CreateContactResponse)(nil),       // 6: unicrm.crm.v1.CreateContactResponse
+	(*UpdateContactRequest)(nil),        // 7: unicrm.crm.v1.UpdateContactRequest
+	(*UpdateContactResponse)(nil),       // 8: unicrm.crm.v1.UpdateContactResponse
+	(*DeleteContactRequest)(nil),        // 9: unicrm.crm.v1.DeleteContactRequest
+	(*DeleteContactResponse)(nil),       // 10: unicrm.crm.v1.DeleteContactResponse
+	(*UpsertContactRequest)(nil),        // 11: unicrm.crm.v1.UpsertContactRequest
+	(*UpsertContactResponse)(nil),       // 12: unicrm.crm.v1.UpsertContactResponse
+	(*BatchDeleteContactsRequest)(nil),  // 13: unicrm.crm.v1.BatchDeleteContactsRequest
+	(*BatchDeleteContactsResponse)(nil), // 14: unicrm.crm.v1.BatchDeleteContactsResponse
+	(*MergeContactsRequest)(nil),        // 15: unicrm.crm.v1.MergeContactsRequest
+	(*MergeContactsResponse)(nil),       // 16: unicrm.crm.v1.MergeContactsResponse
+	(*AccountReference)(nil),            // 17: unicrm.crm.v1.AccountReference
+	(*UserReference)(nil),               // 18: unicrm.crm.v1.UserReference
+	(*Address)(nil),                     // 19: unicrm.crm.v1.Address
+	(*EmailAddress)(nil),                // 20: unicrm.crm.v1.EmailAddress
+	(*PhoneNumber)(nil),                 // 21: unicrm.crm.v1.PhoneNumber
+	(*Url)(nil),                         // 22: unicrm.crm.v1.Url
+	(*Tag)(nil),                         // 23: unicrm.crm.v1.Tag
+	(*timestamppb.Timestamp)(nil),       // 24: google.protobuf.Timestamp
+	(*v1.CallContext)(nil),              // 25: unicrm.provider.v1.CallContext
+	(*v1.Filter)(nil),                   // 26: unicrm.provider.v1.Filter
+	(*v1.SortKey)(nil),                  // 27: unicrm.provider.v1.SortKey
+	(*v1.CallResult)(nil),               // 28: unicrm.provider.v1.CallResult
+	(*v1.RecordOutcome)(nil),            // 29: unicrm.provider.v1.RecordOutcome
 }
 var file_unicrm_crm_v1_contacts_proto_depIdxs = []int32{
-	11, // 0: unicrm.crm.v1.Contact.account:type_name -> unicrm.crm.v1.AccountReference
-	12, // 1: unicrm.crm.v1.Contact.owner:type_name -> unicrm.crm.v1.UserReference
-	13, // 2: unicrm.crm.v1.Contact.addresses:type_name -> unicrm.crm.v1.Address
-	14, // 3: unicrm.crm.v1.Contact.email_addresses:type_name -> unicrm.crm.v1.EmailAddress
-	15, // 4: unicrm.crm.v1.Contact.phone_numbers:type_name -> unicrm.crm.v1.PhoneNumber
-	16, // 5: unicrm.crm.v1.Contact.urls:type_name -> unicrm.crm.v1.Url
-	17, // 6: unicrm.crm.v1.Contact.tags:type_name -> unicrm.crm.v1.Tag
-	18, // 7: unicrm.crm.v1.Contact.last_activity_at:type_name -> google.protobuf.Timestamp
-	18, // 8: unicrm.crm.v1.Contact.created_at:type_name -> google.protobuf.Timestamp
-	18, // 9: unicrm.crm.v1.Contact.updated_at:type_name -> google.protobuf.Timestamp
-	19, // 10: unicrm.crm.v1.ListContactsRequest.call:type_name -> unicrm.provider.v1.CallContext
-	20, // 11: unicrm.crm.v1.ListContactsRequest.filters:type_name -> unicrm.provider.v1.Filter
-	21, // 12: unicrm.crm.v1.ListContactsRequest.sort:type_name -> unicrm.provider.v1.SortKey
+	17, // 0: unicrm.crm.v1.Contact.account:type_name -> unicrm.crm.v1.AccountReference
+	18, // 1: unicrm.crm.v1.Contact.owner:type_name -> unicrm.crm.v1.UserReference
+	19, // 2: unicrm.crm.v1.Contact.addresses:type_name -> unicrm.crm.v1.Address
+	20, // 3: unicrm.crm.v1.Contact.email_addresses:type_name -> unicrm.crm.v1.EmailAddress
+	21, // 4: unicrm.crm.v1.Contact.phone_numbers:type_name -> unicrm.crm.v1.PhoneNumber
+	22, // 5: unicrm.crm.v1.Contact.urls:type_name -> unicrm.crm.v1.Url
+	23, // 6: unicrm.crm.v1.Contact.tags:type_name -> unicrm.crm.v1.Tag
+	24, // 7: unicrm.crm.v1.Contact.last_activity_at:type_name -> google.protobuf.Timestamp
+	24, // 8: unicrm.crm.v1.Contact.created_at:type_name -> google.protobuf.Timestamp
+	24, // 9: unicrm.crm.v1.Contact.updated_at:type_name -> google.protobuf.Timestamp
+	25, // 10: unicrm.crm.v1.ListContactsRequest.call:type_name -> unicrm.provider.v1.CallContext
+	26, // 11: unicrm.crm.v1.ListContactsRequest.filters:type_name -> unicrm.provider.v1.Filter
+	27, // 12: unicrm.crm.v1.ListContactsRequest.sort:type_name -> unicrm.provider.v1.SortKey
 	0,  // 13: unicrm.crm.v1.ListContactsResponse.contacts:type_name -> unicrm.crm.v1.Contact
-	22, // 14: unicrm.crm.v1.ListContactsResponse.result:type_name -> unicrm.provider.v1.CallResult
-	19, // 15: unicrm.crm.v1.GetContactRequest.call:type_name -> unicrm.provider.v1.CallContext
+	28, // 14: unicrm.crm.v1.ListContactsResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 15: unicrm.crm.v1.GetContactRequest.call:type_name -> unicrm.provider.v1.CallContext
 	0,  // 16: unicrm.crm.v1.GetContactResponse.contact:type_name -> unicrm.crm.v1.Contact
-	22, // 17: unicrm.crm.v1.GetContactResponse.result:type_name -> unicrm.provider.v1.CallResult
-	19, // 18: unicrm.crm.v1.CreateContactRequest.call:type_name -> unicrm.provider.v1.CallContext
+	28, // 17: unicrm.crm.v1.GetContactResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 18: unicrm.crm.v1.CreateContactRequest.call:type_name -> unicrm.provider.v1.CallContext
 	0,  // 19: unicrm.crm.v1.CreateContactRequest.contact:type_name -> unicrm.crm.v1.Contact
 	0,  // 20: unicrm.crm.v1.CreateContactResponse.contact:type_name -> unicrm.crm.v1.Contact
-	22, // 21: unicrm.crm.v1.CreateContactResponse.result:type_name -> unicrm.provider.v1.CallResult
-	19, // 22: unicrm.crm.v1.UpdateContactRequest.call:type_name -> unicrm.provider.v1.CallContext
+	28, // 21: unicrm.crm.v1.CreateContactResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 22: unicrm.crm.v1.UpdateContactRequest.call:type_name -> unicrm.provider.v1.CallContext
 	0,  // 23: unicrm.crm.v1.UpdateContactRequest.contact:type_name -> unicrm.crm.v1.Contact
 	0,  // 24: unicrm.crm.v1.UpdateContactResponse.contact:type_name -> unicrm.crm.v1.Contact
-	22, // 25: unicrm.crm.v1.UpdateContactResponse.result:type_name -> unicrm.provider.v1.CallResult
-	19, // 26: unicrm.crm.v1.DeleteContactRequest.call:type_name -> unicrm.provider.v1.CallContext
+	28, // 25: unicrm.crm.v1.UpdateContactResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 26: unicrm.crm.v1.DeleteContactRequest.call:type_name -> unicrm.provider.v1.CallContext
 	0,  // 27: unicrm.crm.v1.DeleteContactResponse.contact:type_name -> unicrm.crm.v1.Contact
-	22, // 28: unicrm.crm.v1.DeleteContactResponse.result:type_name -> unicrm.provider.v1.CallResult
-	1,  // 29: unicrm.crm.v1.ContactsService.ListContacts:input_type -> unicrm.crm.v1.ListContactsRequest
-	3,  // 30: unicrm.crm.v1.ContactsService.GetContact:input_type -> unicrm.crm.v1.GetContactRequest
-	5,  // 31: unicrm.crm.v1.ContactsService.CreateContact:input_type -> unicrm.crm.v1.CreateContactRequest
-	7,  // 32: unicrm.crm.v1.ContactsService.UpdateContact:input_type -> unicrm.crm.v1.UpdateContactRequest
-	9,  // 33: unicrm.crm.v1.ContactsService.DeleteContact:input_type -> unicrm.crm.v1.DeleteContactRequest
-	2,  // 34: unicrm.crm.v1.ContactsService.ListContacts:output_type -> unicrm.crm.v1.ListContactsResponse
-	4,  // 35: unicrm.crm.v1.ContactsService.GetContact:output_type -> unicrm.crm.v1.GetContactResponse
-	6,  // 36: unicrm.crm.v1.ContactsService.CreateContact:output_type -> unicrm.crm.v1.CreateContactResponse
-	8,  // 37: unicrm.crm.v1.ContactsService.UpdateContact:output_type -> unicrm.crm.v1.UpdateContactResponse
-	10, // 38: unicrm.crm.v1.ContactsService.DeleteContact:output_type -> unicrm.crm.v1.DeleteContactResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	28, // 28: unicrm.crm.v1.DeleteContactResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 29: unicrm.crm.v1.UpsertContactRequest.call:type_name -> unicrm.provider.v1.CallContext
+	0,  // 30: unicrm.crm.v1.UpsertContactRequest.contact:type_name -> unicrm.crm.v1.Contact
+	0,  // 31: unicrm.crm.v1.UpsertContactResponse.contact:type_name -> unicrm.crm.v1.Contact
+	28, // 32: unicrm.crm.v1.UpsertContactResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 33: unicrm.crm.v1.BatchDeleteContactsRequest.call:type_name -> unicrm.provider.v1.CallContext
+	29, // 34: unicrm.crm.v1.BatchDeleteContactsResponse.outcomes:type_name -> unicrm.provider.v1.RecordOutcome
+	28, // 35: unicrm.crm.v1.BatchDeleteContactsResponse.result:type_name -> unicrm.provider.v1.CallResult
+	25, // 36: unicrm.crm.v1.MergeContactsRequest.call:type_name -> unicrm.provider.v1.CallContext
+	0,  // 37: unicrm.crm.v1.MergeContactsResponse.contact:type_name -> unicrm.crm.v1.Contact
+	28, // 38: unicrm.crm.v1.MergeContactsResponse.result:type_name -> unicrm.provider.v1.CallResult
+	1,  // 39: unicrm.crm.v1.ContactsService.ListContacts:input_type -> unicrm.crm.v1.ListContactsRequest
+	3,  // 40: unicrm.crm.v1.ContactsService.GetContact:input_type -> unicrm.crm.v1.GetContactRequest
+	5,  // 41: unicrm.crm.v1.ContactsService.CreateContact:input_type -> unicrm.crm.v1.CreateContactRequest
+	7,  // 42: unicrm.crm.v1.ContactsService.UpdateContact:input_type -> unicrm.crm.v1.UpdateContactRequest
+	9,  // 43: unicrm.crm.v1.ContactsService.DeleteContact:input_type -> unicrm.crm.v1.DeleteContactRequest
+	11, // 44: unicrm.crm.v1.ContactsService.UpsertContact:input_type -> unicrm.crm.v1.UpsertContactRequest
+	13, // 45: unicrm.crm.v1.ContactsService.BatchDeleteContacts:input_type -> unicrm.crm.v1.BatchDeleteContactsRequest
+	15, // 46: unicrm.crm.v1.ContactsService.MergeContacts:input_type -> unicrm.crm.v1.MergeContactsRequest
+	2,  // 47: unicrm.crm.v1.ContactsService.ListContacts:output_type -> unicrm.crm.v1.ListContactsResponse
+	4,  // 48: unicrm.crm.v1.ContactsService.GetContact:output_type -> unicrm.crm.v1.GetContactResponse
+	6,  // 49: unicrm.crm.v1.ContactsService.CreateContact:output_type -> unicrm.crm.v1.CreateContactResponse
+	8,  // 50: unicrm.crm.v1.ContactsService.UpdateContact:output_type -> unicrm.crm.v1.UpdateContactResponse
+	10, // 51: unicrm.crm.v1.ContactsService.DeleteContact:output_type -> unicrm.crm.v1.DeleteContactResponse
+	12, // 52: unicrm.crm.v1.ContactsService.UpsertContact:output_type -> unicrm.crm.v1.UpsertContactResponse
+	14, // 53: unicrm.crm.v1.ContactsService.BatchDeleteContacts:output_type -> unicrm.crm.v1.BatchDeleteContactsResponse
+	16, // 54: unicrm.crm.v1.ContactsService.MergeContacts:output_type -> unicrm.crm.v1.MergeContactsResponse
+	47, // [47:55] is the sub-list for method output_type
+	39, // [39:47] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_unicrm_crm_v1_contacts_proto_init() }
@@ -1029,7 +1439,7 @@ func file_unicrm_crm_v1_contacts_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_unicrm_crm_v1_contacts_proto_rawDesc), len(file_unicrm_crm_v1_contacts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

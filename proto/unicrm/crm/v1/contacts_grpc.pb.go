@@ -21,11 +21,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ContactsService_ListContacts_FullMethodName  = "/unicrm.crm.v1.ContactsService/ListContacts"
-	ContactsService_GetContact_FullMethodName    = "/unicrm.crm.v1.ContactsService/GetContact"
-	ContactsService_CreateContact_FullMethodName = "/unicrm.crm.v1.ContactsService/CreateContact"
-	ContactsService_UpdateContact_FullMethodName = "/unicrm.crm.v1.ContactsService/UpdateContact"
-	ContactsService_DeleteContact_FullMethodName = "/unicrm.crm.v1.ContactsService/DeleteContact"
+	ContactsService_ListContacts_FullMethodName        = "/unicrm.crm.v1.ContactsService/ListContacts"
+	ContactsService_GetContact_FullMethodName          = "/unicrm.crm.v1.ContactsService/GetContact"
+	ContactsService_CreateContact_FullMethodName       = "/unicrm.crm.v1.ContactsService/CreateContact"
+	ContactsService_UpdateContact_FullMethodName       = "/unicrm.crm.v1.ContactsService/UpdateContact"
+	ContactsService_DeleteContact_FullMethodName       = "/unicrm.crm.v1.ContactsService/DeleteContact"
+	ContactsService_UpsertContact_FullMethodName       = "/unicrm.crm.v1.ContactsService/UpsertContact"
+	ContactsService_BatchDeleteContacts_FullMethodName = "/unicrm.crm.v1.ContactsService/BatchDeleteContacts"
+	ContactsService_MergeContacts_FullMethodName       = "/unicrm.crm.v1.ContactsService/MergeContacts"
 )
 
 // ContactsServiceClient is the client API for ContactsService service.
@@ -36,7 +39,10 @@ const (
 // advertises none of its methods need not serve it; one that serves it answers
 // UNIMPLEMENTED where it advertises nothing. Every method may return
 // INVALID_PARAMETER, PLUGIN_BUG, UNEXPECTED_VENDOR_ANSWER and every VENDOR_
-// reason; further reasons stand with the method.
+// reason; further reasons stand with the method. Once the vendor has accepted a write, nothing
+// that fails after it (a look at the record, a name) may read as if nothing had
+// been done: the record comes without the missing part, or the outcome is
+// OUTCOME_UNKNOWN.
 type ContactsServiceClient interface {
 	// ListContacts gives one page.
 	ListContacts(ctx context.Context, in *ListContactsRequest, opts ...grpc.CallOption) (*ListContactsResponse, error)
@@ -53,6 +59,16 @@ type ContactsServiceClient interface {
 	// vendor's manual makes another one necessary. Further reasons:
 	// RECORD_NOT_FOUND, INVALID_ID, OUTCOME_UNKNOWN.
 	DeleteContact(ctx context.Context, in *DeleteContactRequest, opts ...grpc.CallOption) (*DeleteContactResponse, error)
+	// UpsertContact changes the contact that has the first of the given e-mail
+	// addresses, or makes one where nobody has it. Further reasons: those of
+	// CreateContact and UpdateContact, and CONFLICT when several have it.
+	UpsertContact(ctx context.Context, in *UpsertContactRequest, opts ...grpc.CallOption) (*UpsertContactResponse, error)
+	// BatchDeleteContacts ends contacts and tells for each what became of it. It
+	// fails as a whole only when nothing was sent.
+	BatchDeleteContacts(ctx context.Context, in *BatchDeleteContactsRequest, opts ...grpc.CallOption) (*BatchDeleteContactsResponse, error)
+	// MergeContacts makes several contacts into one, which keeps the id of the
+	// master. Further reasons: RECORD_NOT_FOUND, OUTCOME_UNKNOWN.
+	MergeContacts(ctx context.Context, in *MergeContactsRequest, opts ...grpc.CallOption) (*MergeContactsResponse, error)
 }
 
 type contactsServiceClient struct {
@@ -113,6 +129,36 @@ func (c *contactsServiceClient) DeleteContact(ctx context.Context, in *DeleteCon
 	return out, nil
 }
 
+func (c *contactsServiceClient) UpsertContact(ctx context.Context, in *UpsertContactRequest, opts ...grpc.CallOption) (*UpsertContactResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpsertContactResponse)
+	err := c.cc.Invoke(ctx, ContactsService_UpsertContact_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *contactsServiceClient) BatchDeleteContacts(ctx context.Context, in *BatchDeleteContactsRequest, opts ...grpc.CallOption) (*BatchDeleteContactsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchDeleteContactsResponse)
+	err := c.cc.Invoke(ctx, ContactsService_BatchDeleteContacts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *contactsServiceClient) MergeContacts(ctx context.Context, in *MergeContactsRequest, opts ...grpc.CallOption) (*MergeContactsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MergeContactsResponse)
+	err := c.cc.Invoke(ctx, ContactsService_MergeContacts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ContactsServiceServer is the server API for ContactsService service.
 // All implementations must embed UnimplementedContactsServiceServer
 // for forward compatibility.
@@ -121,7 +167,10 @@ func (c *contactsServiceClient) DeleteContact(ctx context.Context, in *DeleteCon
 // advertises none of its methods need not serve it; one that serves it answers
 // UNIMPLEMENTED where it advertises nothing. Every method may return
 // INVALID_PARAMETER, PLUGIN_BUG, UNEXPECTED_VENDOR_ANSWER and every VENDOR_
-// reason; further reasons stand with the method.
+// reason; further reasons stand with the method. Once the vendor has accepted a write, nothing
+// that fails after it (a look at the record, a name) may read as if nothing had
+// been done: the record comes without the missing part, or the outcome is
+// OUTCOME_UNKNOWN.
 type ContactsServiceServer interface {
 	// ListContacts gives one page.
 	ListContacts(context.Context, *ListContactsRequest) (*ListContactsResponse, error)
@@ -138,6 +187,16 @@ type ContactsServiceServer interface {
 	// vendor's manual makes another one necessary. Further reasons:
 	// RECORD_NOT_FOUND, INVALID_ID, OUTCOME_UNKNOWN.
 	DeleteContact(context.Context, *DeleteContactRequest) (*DeleteContactResponse, error)
+	// UpsertContact changes the contact that has the first of the given e-mail
+	// addresses, or makes one where nobody has it. Further reasons: those of
+	// CreateContact and UpdateContact, and CONFLICT when several have it.
+	UpsertContact(context.Context, *UpsertContactRequest) (*UpsertContactResponse, error)
+	// BatchDeleteContacts ends contacts and tells for each what became of it. It
+	// fails as a whole only when nothing was sent.
+	BatchDeleteContacts(context.Context, *BatchDeleteContactsRequest) (*BatchDeleteContactsResponse, error)
+	// MergeContacts makes several contacts into one, which keeps the id of the
+	// master. Further reasons: RECORD_NOT_FOUND, OUTCOME_UNKNOWN.
+	MergeContacts(context.Context, *MergeContactsRequest) (*MergeContactsResponse, error)
 	mustEmbedUnimplementedContactsServiceServer()
 }
 
@@ -162,6 +221,15 @@ func (UnimplementedContactsServiceServer) UpdateContact(context.Context, *Update
 }
 func (UnimplementedContactsServiceServer) DeleteContact(context.Context, *DeleteContactRequest) (*DeleteContactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteContact not implemented")
+}
+func (UnimplementedContactsServiceServer) UpsertContact(context.Context, *UpsertContactRequest) (*UpsertContactResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpsertContact not implemented")
+}
+func (UnimplementedContactsServiceServer) BatchDeleteContacts(context.Context, *BatchDeleteContactsRequest) (*BatchDeleteContactsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchDeleteContacts not implemented")
+}
+func (UnimplementedContactsServiceServer) MergeContacts(context.Context, *MergeContactsRequest) (*MergeContactsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MergeContacts not implemented")
 }
 func (UnimplementedContactsServiceServer) mustEmbedUnimplementedContactsServiceServer() {}
 func (UnimplementedContactsServiceServer) testEmbeddedByValue()                         {}
@@ -274,6 +342,60 @@ func _ContactsService_DeleteContact_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ContactsService_UpsertContact_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpsertContactRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ContactsServiceServer).UpsertContact(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ContactsService_UpsertContact_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ContactsServiceServer).UpsertContact(ctx, req.(*UpsertContactRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ContactsService_BatchDeleteContacts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchDeleteContactsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ContactsServiceServer).BatchDeleteContacts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ContactsService_BatchDeleteContacts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ContactsServiceServer).BatchDeleteContacts(ctx, req.(*BatchDeleteContactsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ContactsService_MergeContacts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergeContactsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ContactsServiceServer).MergeContacts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ContactsService_MergeContacts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ContactsServiceServer).MergeContacts(ctx, req.(*MergeContactsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ContactsService_ServiceDesc is the grpc.ServiceDesc for ContactsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -300,6 +422,18 @@ var ContactsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteContact",
 			Handler:    _ContactsService_DeleteContact_Handler,
+		},
+		{
+			MethodName: "UpsertContact",
+			Handler:    _ContactsService_UpsertContact_Handler,
+		},
+		{
+			MethodName: "BatchDeleteContacts",
+			Handler:    _ContactsService_BatchDeleteContacts_Handler,
+		},
+		{
+			MethodName: "MergeContacts",
+			Handler:    _ContactsService_MergeContacts_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

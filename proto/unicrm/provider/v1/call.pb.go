@@ -252,7 +252,16 @@ type CallContext struct {
 	// and plugin share: nothing may be sent to the vendor after it. It is there
 	// beside gRPC's own deadline, which is relative and begins anew in a process
 	// that was frozen. Absent: gRPC's counts alone.
-	Deadline      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	Deadline *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// Write methods: check everything and build the vendor's requests, but send
+	// none, not even look-ups. The answer has them in result.vendor_requests,
+	// in order; what depends on a look-up is shown as it is without its answer.
+	// Records are absent from it. Zero: do it.
+	DryRun bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Write methods: what the vendor has no place for is left out and told in
+	// result.warnings. Zero: it is refused with REASON_LOSSY_WRITE, before
+	// anything is changed.
+	AllowLossy    bool `protobuf:"varint,7,opt,name=allow_lossy,json=allowLossy,proto3" json:"allow_lossy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +331,20 @@ func (x *CallContext) GetDeadline() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CallContext) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *CallContext) GetAllowLossy() bool {
+	if x != nil {
+		return x.AllowLossy
+	}
+	return false
+}
+
 // CallResult stands in every answer about records.
 type CallResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -337,6 +360,11 @@ type CallResult struct {
 	// Delete only: the connection broke after the first try and the second try
 	// found nothing, so the record is gone by this call's doing or another's.
 	AlreadyDeleted bool `protobuf:"varint,4,opt,name=already_deleted,json=alreadyDeleted,proto3" json:"already_deleted,omitempty"`
+	// What was left out of a write, with allow_lossy.
+	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// With dry_run: every request that would be sent, in order. With
+	// want_vendor_answer: the request that vendor_answer answers.
+	VendorRequests []*VendorRequest `protobuf:"bytes,6,rep,name=vendor_requests,json=vendorRequests,proto3" json:"vendor_requests,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -399,14 +427,235 @@ func (x *CallResult) GetAlreadyDeleted() bool {
 	return false
 }
 
-// Filter narrows a list. Filters in one request all apply.
+func (x *CallResult) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CallResult) GetVendorRequests() []*VendorRequest {
+	if x != nil {
+		return x.VendorRequests
+	}
+	return nil
+}
+
+// Warning names a part of a write that the vendor has no place for.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required: a path in the unified model, such as "email_addresses[1]".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Required: why it was left out, as part of a sentence.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Warning) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Warning) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+// VendorRequest is one HTTP request to the vendor, credentials struck out.
+type VendorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required: the HTTP method.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Required: the whole URL.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Request headers, without those that hold credentials.
+	Headers []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	// The body, credentials struck out; empty when there is none.
+	Body []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	// It is a call that the method is about, not a look-up beside it.
+	Main          bool `protobuf:"varint,5,opt,name=main,proto3" json:"main,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VendorRequest) Reset() {
+	*x = VendorRequest{}
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VendorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VendorRequest) ProtoMessage() {}
+
+func (x *VendorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VendorRequest.ProtoReflect.Descriptor instead.
+func (*VendorRequest) Descriptor() ([]byte, []int) {
+	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *VendorRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *VendorRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *VendorRequest) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *VendorRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *VendorRequest) GetMain() bool {
+	if x != nil {
+		return x.Main
+	}
+	return false
+}
+
+// RecordOutcome is what became of one record of a call about many.
+type RecordOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required: the request's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why it failed, as the detail of a status would be, but short: a thousand of
+	// them have to fit one message. Absent: it succeeded. A record that was not
+	// come to in time was not touched and is VENDOR_TIMEOUT.
+	Error *Error `protobuf:"bytes,2,opt,name=error,proto3,oneof" json:"error,omitempty"`
+	// As in CallResult.
+	AlreadyDeleted bool `protobuf:"varint,3,opt,name=already_deleted,json=alreadyDeleted,proto3" json:"already_deleted,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RecordOutcome) Reset() {
+	*x = RecordOutcome{}
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordOutcome) ProtoMessage() {}
+
+func (x *RecordOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordOutcome.ProtoReflect.Descriptor instead.
+func (*RecordOutcome) Descriptor() ([]byte, []int) {
+	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RecordOutcome) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RecordOutcome) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *RecordOutcome) GetAlreadyDeleted() bool {
+	if x != nil {
+		return x.AlreadyDeleted
+	}
+	return false
+}
+
+// Filter narrows a list. Filters in one request all apply; two that want one
+// field to be equal to different values are refused. What the vendor could take
+// for no filter is refused with REASON_INVALID_PARAMETER, never ignored.
 type Filter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required: a field of the resource or "search".
+	// Required: a field of the resource, dotted for a part of it as in
+	// "email_addresses.email", or "search" or "is_deleted".
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// Required.
 	Operator Operator `protobuf:"varint,2,opt,name=operator,proto3,enum=unicrm.provider.v1.Operator" json:"operator,omitempty"`
-	// Required: text as it is, date-times in RFC 3339 UTC, booleans as "true" and "false".
+	// Required, not blank: text as it is, date-times in RFC 3339 UTC, booleans as
+	// "true" and "false".
 	Value         string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -414,7 +663,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_unicrm_provider_v1_call_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +675,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_unicrm_provider_v1_call_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +688,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{4}
+	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Filter) GetField() string {
@@ -476,7 +725,7 @@ type SortKey struct {
 
 func (x *SortKey) Reset() {
 	*x = SortKey{}
-	mi := &file_unicrm_provider_v1_call_proto_msgTypes[5]
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +737,7 @@ func (x *SortKey) String() string {
 func (*SortKey) ProtoMessage() {}
 
 func (x *SortKey) ProtoReflect() protoreflect.Message {
-	mi := &file_unicrm_provider_v1_call_proto_msgTypes[5]
+	mi := &file_unicrm_provider_v1_call_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +750,7 @@ func (x *SortKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SortKey.ProtoReflect.Descriptor instead.
 func (*SortKey) Descriptor() ([]byte, []int) {
-	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{5}
+	return file_unicrm_provider_v1_call_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SortKey) GetField() string {
@@ -531,23 +780,42 @@ const file_unicrm_provider_v1_call_proto_rawDesc = "" +
 	"\bbase_url\x18\x05 \x01(\tR\abaseUrl\":\n" +
 	"\x0eQueryParameter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\x90\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xca\x02\n" +
 	"\vCallContext\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.unicrm.provider.v1.AccountR\aaccount\x12E\n" +
 	"\fremote_query\x18\x02 \x03(\v2\".unicrm.provider.v1.QueryParameterR\vremoteQuery\x12,\n" +
 	"\x12want_vendor_answer\x18\x03 \x01(\bR\x10wantVendorAnswer\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x126\n" +
-	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"\xff\x01\n" +
+	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\x12\x1f\n" +
+	"\vallow_lossy\x18\a \x01(\bR\n" +
+	"allowLossy\"\x84\x03\n" +
 	"\n" +
 	"CallResult\x12J\n" +
 	"\rvendor_answer\x18\x01 \x01(\v2 .unicrm.provider.v1.VendorAnswerH\x00R\fvendorAnswer\x88\x01\x01\x12A\n" +
 	"\n" +
 	"rate_limit\x18\x02 \x01(\v2\x1d.unicrm.provider.v1.RateLimitH\x01R\trateLimit\x88\x01\x01\x12\x18\n" +
 	"\apartial\x18\x03 \x01(\bR\apartial\x12'\n" +
-	"\x0falready_deleted\x18\x04 \x01(\bR\x0ealreadyDeletedB\x10\n" +
+	"\x0falready_deleted\x18\x04 \x01(\bR\x0ealreadyDeleted\x127\n" +
+	"\bwarnings\x18\x05 \x03(\v2\x1b.unicrm.provider.v1.WarningR\bwarnings\x12J\n" +
+	"\x0fvendor_requests\x18\x06 \x03(\v2!.unicrm.provider.v1.VendorRequestR\x0evendorRequestsB\x10\n" +
 	"\x0e_vendor_answerB\r\n" +
-	"\v_rate_limit\"n\n" +
+	"\v_rate_limit\"A\n" +
+	"\aWarning\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\x97\x01\n" +
+	"\rVendorRequest\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x124\n" +
+	"\aheaders\x18\x03 \x03(\v2\x1a.unicrm.provider.v1.HeaderR\aheaders\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\x12\x12\n" +
+	"\x04main\x18\x05 \x01(\bR\x04main\"\x88\x01\n" +
+	"\rRecordOutcome\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\x05error\x18\x02 \x01(\v2\x19.unicrm.provider.v1.ErrorH\x00R\x05error\x88\x01\x01\x12'\n" +
+	"\x0falready_deleted\x18\x03 \x01(\bR\x0ealreadyDeletedB\b\n" +
+	"\x06_error\"n\n" +
 	"\x06Filter\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x128\n" +
 	"\boperator\x18\x02 \x01(\x0e2\x1c.unicrm.provider.v1.OperatorR\boperator\x12\x14\n" +
@@ -578,31 +846,40 @@ func file_unicrm_provider_v1_call_proto_rawDescGZIP() []byte {
 }
 
 var file_unicrm_provider_v1_call_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_unicrm_provider_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_unicrm_provider_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_unicrm_provider_v1_call_proto_goTypes = []any{
 	(Operator)(0),                 // 0: unicrm.provider.v1.Operator
 	(*Account)(nil),               // 1: unicrm.provider.v1.Account
 	(*QueryParameter)(nil),        // 2: unicrm.provider.v1.QueryParameter
 	(*CallContext)(nil),           // 3: unicrm.provider.v1.CallContext
 	(*CallResult)(nil),            // 4: unicrm.provider.v1.CallResult
-	(*Filter)(nil),                // 5: unicrm.provider.v1.Filter
-	(*SortKey)(nil),               // 6: unicrm.provider.v1.SortKey
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*VendorAnswer)(nil),          // 8: unicrm.provider.v1.VendorAnswer
-	(*RateLimit)(nil),             // 9: unicrm.provider.v1.RateLimit
+	(*Warning)(nil),               // 5: unicrm.provider.v1.Warning
+	(*VendorRequest)(nil),         // 6: unicrm.provider.v1.VendorRequest
+	(*RecordOutcome)(nil),         // 7: unicrm.provider.v1.RecordOutcome
+	(*Filter)(nil),                // 8: unicrm.provider.v1.Filter
+	(*SortKey)(nil),               // 9: unicrm.provider.v1.SortKey
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*VendorAnswer)(nil),          // 11: unicrm.provider.v1.VendorAnswer
+	(*RateLimit)(nil),             // 12: unicrm.provider.v1.RateLimit
+	(*Header)(nil),                // 13: unicrm.provider.v1.Header
+	(*Error)(nil),                 // 14: unicrm.provider.v1.Error
 }
 var file_unicrm_provider_v1_call_proto_depIdxs = []int32{
-	1, // 0: unicrm.provider.v1.CallContext.account:type_name -> unicrm.provider.v1.Account
-	2, // 1: unicrm.provider.v1.CallContext.remote_query:type_name -> unicrm.provider.v1.QueryParameter
-	7, // 2: unicrm.provider.v1.CallContext.deadline:type_name -> google.protobuf.Timestamp
-	8, // 3: unicrm.provider.v1.CallResult.vendor_answer:type_name -> unicrm.provider.v1.VendorAnswer
-	9, // 4: unicrm.provider.v1.CallResult.rate_limit:type_name -> unicrm.provider.v1.RateLimit
-	0, // 5: unicrm.provider.v1.Filter.operator:type_name -> unicrm.provider.v1.Operator
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	1,  // 0: unicrm.provider.v1.CallContext.account:type_name -> unicrm.provider.v1.Account
+	2,  // 1: unicrm.provider.v1.CallContext.remote_query:type_name -> unicrm.provider.v1.QueryParameter
+	10, // 2: unicrm.provider.v1.CallContext.deadline:type_name -> google.protobuf.Timestamp
+	11, // 3: unicrm.provider.v1.CallResult.vendor_answer:type_name -> unicrm.provider.v1.VendorAnswer
+	12, // 4: unicrm.provider.v1.CallResult.rate_limit:type_name -> unicrm.provider.v1.RateLimit
+	5,  // 5: unicrm.provider.v1.CallResult.warnings:type_name -> unicrm.provider.v1.Warning
+	6,  // 6: unicrm.provider.v1.CallResult.vendor_requests:type_name -> unicrm.provider.v1.VendorRequest
+	13, // 7: unicrm.provider.v1.VendorRequest.headers:type_name -> unicrm.provider.v1.Header
+	14, // 8: unicrm.provider.v1.RecordOutcome.error:type_name -> unicrm.provider.v1.Error
+	0,  // 9: unicrm.provider.v1.Filter.operator:type_name -> unicrm.provider.v1.Operator
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_unicrm_provider_v1_call_proto_init() }
@@ -612,13 +889,14 @@ func file_unicrm_provider_v1_call_proto_init() {
 	}
 	file_unicrm_provider_v1_errors_proto_init()
 	file_unicrm_provider_v1_call_proto_msgTypes[3].OneofWrappers = []any{}
+	file_unicrm_provider_v1_call_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_unicrm_provider_v1_call_proto_rawDesc), len(file_unicrm_provider_v1_call_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

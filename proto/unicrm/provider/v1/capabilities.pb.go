@@ -41,6 +41,12 @@ const (
 	Method_METHOD_UPDATE Method = 4
 	// A record's end.
 	Method_METHOD_DELETE Method = 5
+	// The end of many records.
+	Method_METHOD_BATCH_DELETE Method = 6
+	// Several records made into one.
+	Method_METHOD_MERGE Method = 7
+	// Changes to the record that matches, a new one where none does.
+	Method_METHOD_UPSERT Method = 8
 )
 
 // Enum value maps for Method.
@@ -52,14 +58,20 @@ var (
 		3: "METHOD_CREATE",
 		4: "METHOD_UPDATE",
 		5: "METHOD_DELETE",
+		6: "METHOD_BATCH_DELETE",
+		7: "METHOD_MERGE",
+		8: "METHOD_UPSERT",
 	}
 	Method_value = map[string]int32{
-		"METHOD_UNSPECIFIED": 0,
-		"METHOD_LIST":        1,
-		"METHOD_GET":         2,
-		"METHOD_CREATE":      3,
-		"METHOD_UPDATE":      4,
-		"METHOD_DELETE":      5,
+		"METHOD_UNSPECIFIED":  0,
+		"METHOD_LIST":         1,
+		"METHOD_GET":          2,
+		"METHOD_CREATE":       3,
+		"METHOD_UPDATE":       4,
+		"METHOD_DELETE":       5,
+		"METHOD_BATCH_DELETE": 6,
+		"METHOD_MERGE":        7,
+		"METHOD_UPSERT":       8,
 	}
 )
 
@@ -272,7 +284,8 @@ type MethodCapabilities struct {
 	// it. The host gives these as null or empty when a record lacks them and
 	// leaves out the others.
 	ReturnedFields []string `protobuf:"bytes,2,rep,name=returned_fields,json=returnedFields,proto3" json:"returned_fields,omitempty"`
-	// Fields that a write takes, in the same form.
+	// Fields that a write takes, in the same form. Update: with "etag" among
+	// them, a change can be guarded by the version that it was made for.
 	WritableFields []string `protobuf:"bytes,3,rep,name=writable_fields,json=writableFields,proto3" json:"writable_fields,omitempty"`
 	// Fields that a write must have, in the same form.
 	RequiredFields []string `protobuf:"bytes,4,rep,name=required_fields,json=requiredFields,proto3" json:"required_fields,omitempty"`
@@ -283,7 +296,12 @@ type MethodCapabilities struct {
 	// List: the most records that the vendor gives in one page. Zero: 100.
 	PageCap int32 `protobuf:"varint,7,opt,name=page_cap,json=pageCap,proto3" json:"page_cap,omitempty"`
 	// Delete only.
-	Delete        *DeleteSemantics `protobuf:"bytes,8,opt,name=delete,proto3,oneof" json:"delete,omitempty"`
+	Delete *DeleteSemantics `protobuf:"bytes,8,opt,name=delete,proto3,oneof" json:"delete,omitempty"`
+	// Upsert only.
+	Upsert *UpsertSemantics `protobuf:"bytes,9,opt,name=upsert,proto3,oneof" json:"upsert,omitempty"`
+	// Batch delete: the most ids in one call. Merge: the most duplicates. Zero:
+	// as many as the host takes.
+	MaxRecords    int32 `protobuf:"varint,10,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,10 +392,26 @@ func (x *MethodCapabilities) GetDelete() *DeleteSemantics {
 	return nil
 }
 
+func (x *MethodCapabilities) GetUpsert() *UpsertSemantics {
+	if x != nil {
+		return x.Upsert
+	}
+	return nil
+}
+
+func (x *MethodCapabilities) GetMaxRecords() int32 {
+	if x != nil {
+		return x.MaxRecords
+	}
+	return 0
+}
+
 // FilterCapability is a filter with the operators that it takes.
 type FilterCapability struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required: a field of the resource or "search".
+	// Required: a field of the resource, dotted for a part of it as in
+	// "email_addresses.email", or "search", or "is_deleted", which with the value
+	// true lists what lies in the vendor's recycle bin instead of the rest.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// Required: at least one.
 	Operators     []Operator `protobuf:"varint,2,rep,packed,name=operators,proto3,enum=unicrm.provider.v1.Operator" json:"operators,omitempty"`
@@ -493,6 +527,53 @@ func (x *DeleteSemantics) GetKept() *durationpb.Duration {
 	return nil
 }
 
+// UpsertSemantics is how an upsert finds its record.
+type UpsertSemantics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The vendor itself makes sure that two upserts at the same time make one
+	// record. Zero: they can make two.
+	Atomic        bool `protobuf:"varint,1,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsertSemantics) Reset() {
+	*x = UpsertSemantics{}
+	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsertSemantics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsertSemantics) ProtoMessage() {}
+
+func (x *UpsertSemantics) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsertSemantics.ProtoReflect.Descriptor instead.
+func (*UpsertSemantics) Descriptor() ([]byte, []int) {
+	return file_unicrm_provider_v1_capabilities_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpsertSemantics) GetAtomic() bool {
+	if x != nil {
+		return x.Atomic
+	}
+	return false
+}
+
 // RateLimitHint is a limit that the vendor documents.
 type RateLimitHint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +589,7 @@ type RateLimitHint struct {
 
 func (x *RateLimitHint) Reset() {
 	*x = RateLimitHint{}
-	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +601,7 @@ func (x *RateLimitHint) String() string {
 func (*RateLimitHint) ProtoMessage() {}
 
 func (x *RateLimitHint) ProtoReflect() protoreflect.Message {
-	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_capabilities_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +614,7 @@ func (x *RateLimitHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimitHint.ProtoReflect.Descriptor instead.
 func (*RateLimitHint) Descriptor() ([]byte, []int) {
-	return file_unicrm_provider_v1_capabilities_proto_rawDescGZIP(), []int{4}
+	return file_unicrm_provider_v1_capabilities_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RateLimitHint) GetCalls() int64 {
@@ -565,7 +646,7 @@ const file_unicrm_provider_v1_capabilities_proto_rawDesc = "" +
 	"\x14ResourceCapabilities\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12*\n" +
 	"\x11record_id_pattern\x18\x02 \x01(\tR\x0frecordIdPattern\x12@\n" +
-	"\amethods\x18\x03 \x03(\v2&.unicrm.provider.v1.MethodCapabilitiesR\amethods\"\x88\x03\n" +
+	"\amethods\x18\x03 \x03(\v2&.unicrm.provider.v1.MethodCapabilitiesR\amethods\"\xf6\x03\n" +
 	"\x12MethodCapabilities\x122\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x1a.unicrm.provider.v1.MethodR\x06method\x12'\n" +
 	"\x0freturned_fields\x18\x02 \x03(\tR\x0ereturnedFields\x12'\n" +
@@ -574,8 +655,13 @@ const file_unicrm_provider_v1_capabilities_proto_rawDesc = "" +
 	"\afilters\x18\x05 \x03(\v2$.unicrm.provider.v1.FilterCapabilityR\afilters\x12\x1b\n" +
 	"\tsort_keys\x18\x06 \x03(\tR\bsortKeys\x12\x19\n" +
 	"\bpage_cap\x18\a \x01(\x05R\apageCap\x12@\n" +
-	"\x06delete\x18\b \x01(\v2#.unicrm.provider.v1.DeleteSemanticsH\x00R\x06delete\x88\x01\x01B\t\n" +
-	"\a_delete\"d\n" +
+	"\x06delete\x18\b \x01(\v2#.unicrm.provider.v1.DeleteSemanticsH\x00R\x06delete\x88\x01\x01\x12@\n" +
+	"\x06upsert\x18\t \x01(\v2#.unicrm.provider.v1.UpsertSemanticsH\x01R\x06upsert\x88\x01\x01\x12\x1f\n" +
+	"\vmax_records\x18\n" +
+	" \x01(\x05R\n" +
+	"maxRecordsB\t\n" +
+	"\a_deleteB\t\n" +
+	"\a_upsert\"d\n" +
 	"\x10FilterCapability\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12:\n" +
 	"\toperators\x18\x02 \x03(\x0e2\x1c.unicrm.provider.v1.OperatorR\toperators\"\xd9\x02\n" +
@@ -591,11 +677,13 @@ const file_unicrm_provider_v1_capabilities_proto_rawDesc = "" +
 	"\x12REPEAT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10REPEAT_NOT_FOUND\x10\x01\x12\x13\n" +
 	"\x0fREPEAT_SUCCEEDS\x10\x02B\a\n" +
-	"\x05_kept\"u\n" +
+	"\x05_kept\")\n" +
+	"\x0fUpsertSemantics\x12\x16\n" +
+	"\x06atomic\x18\x01 \x01(\bR\x06atomic\"u\n" +
 	"\rRateLimitHint\x12\x14\n" +
 	"\x05calls\x18\x01 \x01(\x03R\x05calls\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12\x1b\n" +
-	"\tshared_by\x18\x03 \x01(\tR\bsharedBy*z\n" +
+	"\tshared_by\x18\x03 \x01(\tR\bsharedBy*\xb8\x01\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMETHOD_LIST\x10\x01\x12\x0e\n" +
@@ -603,7 +691,10 @@ const file_unicrm_provider_v1_capabilities_proto_rawDesc = "" +
 	"METHOD_GET\x10\x02\x12\x11\n" +
 	"\rMETHOD_CREATE\x10\x03\x12\x11\n" +
 	"\rMETHOD_UPDATE\x10\x04\x12\x11\n" +
-	"\rMETHOD_DELETE\x10\x05B>Z<github.com/unicrm/unicrm/proto/unicrm/provider/v1;providerv1b\x06proto3"
+	"\rMETHOD_DELETE\x10\x05\x12\x17\n" +
+	"\x13METHOD_BATCH_DELETE\x10\x06\x12\x10\n" +
+	"\fMETHOD_MERGE\x10\a\x12\x11\n" +
+	"\rMETHOD_UPSERT\x10\bB>Z<github.com/unicrm/unicrm/proto/unicrm/provider/v1;providerv1b\x06proto3"
 
 var (
 	file_unicrm_provider_v1_capabilities_proto_rawDescOnce sync.Once
@@ -618,7 +709,7 @@ func file_unicrm_provider_v1_capabilities_proto_rawDescGZIP() []byte {
 }
 
 var file_unicrm_provider_v1_capabilities_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_unicrm_provider_v1_capabilities_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_unicrm_provider_v1_capabilities_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_unicrm_provider_v1_capabilities_proto_goTypes = []any{
 	(Method)(0),                  // 0: unicrm.provider.v1.Method
 	(DeleteSemantics_Kind)(0),    // 1: unicrm.provider.v1.DeleteSemantics.Kind
@@ -627,25 +718,27 @@ var file_unicrm_provider_v1_capabilities_proto_goTypes = []any{
 	(*MethodCapabilities)(nil),   // 4: unicrm.provider.v1.MethodCapabilities
 	(*FilterCapability)(nil),     // 5: unicrm.provider.v1.FilterCapability
 	(*DeleteSemantics)(nil),      // 6: unicrm.provider.v1.DeleteSemantics
-	(*RateLimitHint)(nil),        // 7: unicrm.provider.v1.RateLimitHint
-	(Operator)(0),                // 8: unicrm.provider.v1.Operator
-	(*durationpb.Duration)(nil),  // 9: google.protobuf.Duration
+	(*UpsertSemantics)(nil),      // 7: unicrm.provider.v1.UpsertSemantics
+	(*RateLimitHint)(nil),        // 8: unicrm.provider.v1.RateLimitHint
+	(Operator)(0),                // 9: unicrm.provider.v1.Operator
+	(*durationpb.Duration)(nil),  // 10: google.protobuf.Duration
 }
 var file_unicrm_provider_v1_capabilities_proto_depIdxs = []int32{
-	4, // 0: unicrm.provider.v1.ResourceCapabilities.methods:type_name -> unicrm.provider.v1.MethodCapabilities
-	0, // 1: unicrm.provider.v1.MethodCapabilities.method:type_name -> unicrm.provider.v1.Method
-	5, // 2: unicrm.provider.v1.MethodCapabilities.filters:type_name -> unicrm.provider.v1.FilterCapability
-	6, // 3: unicrm.provider.v1.MethodCapabilities.delete:type_name -> unicrm.provider.v1.DeleteSemantics
-	8, // 4: unicrm.provider.v1.FilterCapability.operators:type_name -> unicrm.provider.v1.Operator
-	1, // 5: unicrm.provider.v1.DeleteSemantics.kind:type_name -> unicrm.provider.v1.DeleteSemantics.Kind
-	2, // 6: unicrm.provider.v1.DeleteSemantics.repeat:type_name -> unicrm.provider.v1.DeleteSemantics.Repeat
-	9, // 7: unicrm.provider.v1.DeleteSemantics.kept:type_name -> google.protobuf.Duration
-	9, // 8: unicrm.provider.v1.RateLimitHint.window:type_name -> google.protobuf.Duration
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: unicrm.provider.v1.ResourceCapabilities.methods:type_name -> unicrm.provider.v1.MethodCapabilities
+	0,  // 1: unicrm.provider.v1.MethodCapabilities.method:type_name -> unicrm.provider.v1.Method
+	5,  // 2: unicrm.provider.v1.MethodCapabilities.filters:type_name -> unicrm.provider.v1.FilterCapability
+	6,  // 3: unicrm.provider.v1.MethodCapabilities.delete:type_name -> unicrm.provider.v1.DeleteSemantics
+	7,  // 4: unicrm.provider.v1.MethodCapabilities.upsert:type_name -> unicrm.provider.v1.UpsertSemantics
+	9,  // 5: unicrm.provider.v1.FilterCapability.operators:type_name -> unicrm.provider.v1.Operator
+	1,  // 6: unicrm.provider.v1.DeleteSemantics.kind:type_name -> unicrm.provider.v1.DeleteSemantics.Kind
+	2,  // 7: unicrm.provider.v1.DeleteSemantics.repeat:type_name -> unicrm.provider.v1.DeleteSemantics.Repeat
+	10, // 8: unicrm.provider.v1.DeleteSemantics.kept:type_name -> google.protobuf.Duration
+	10, // 9: unicrm.provider.v1.RateLimitHint.window:type_name -> google.protobuf.Duration
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_unicrm_provider_v1_capabilities_proto_init() }
@@ -662,7 +755,7 @@ func file_unicrm_provider_v1_capabilities_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_unicrm_provider_v1_capabilities_proto_rawDesc), len(file_unicrm_provider_v1_capabilities_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -183,7 +183,8 @@ const (
 	Reason_REASON_VENDOR_UNAUTHENTICATED Reason = 15
 	// The account's credentials may not do this at the vendor.
 	Reason_REASON_VENDOR_FORBIDDEN Reason = 16
-	// The vendor refused the request for its uniqueness or version rules.
+	// The vendor refused the request for its uniqueness or version rules,
+	// whatever status it says so with.
 	Reason_REASON_VENDOR_CONFLICT Reason = 17
 	// The record's state forbids it: a site member, a protected record.
 	Reason_REASON_VENDOR_PRECONDITION Reason = 18
@@ -339,6 +340,9 @@ type Error struct {
 	// Scopes that the account's credentials lack, with REASON_VENDOR_FORBIDDEN,
 	// where the vendor names them.
 	MissingScopes []string `protobuf:"bytes,7,rep,name=missing_scopes,json=missingScopes,proto3" json:"missing_scopes,omitempty"`
+	// With REASON_VENDOR_CONFLICT: the id of the record that is there already,
+	// where the vendor names it.
+	ExistingId    *string `protobuf:"bytes,8,opt,name=existing_id,json=existingId,proto3,oneof" json:"existing_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +426,13 @@ func (x *Error) GetMissingScopes() []string {
 	return nil
 }
 
+func (x *Error) GetExistingId() string {
+	if x != nil && x.ExistingId != nil {
+		return *x.ExistingId
+	}
+	return ""
+}
+
 // FieldViolation names one bad input.
 type FieldViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -498,7 +509,9 @@ type VendorAnswer struct {
 	// rest of the error needs; in a result whole, and there only when asked for.
 	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// The body was cut.
-	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	Truncated bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Response headers, credentials struck out. In a result only.
+	Headers       []*Header `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -561,6 +574,68 @@ func (x *VendorAnswer) GetTruncated() bool {
 	return false
 }
 
+func (x *VendorAnswer) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// Header is one line of an HTTP message.
+type Header struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// May be empty.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Header) Reset() {
+	*x = Header{}
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Header) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Header) ProtoMessage() {}
+
+func (x *Header) ProtoReflect() protoreflect.Message {
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Header.ProtoReflect.Descriptor instead.
+func (*Header) Descriptor() ([]byte, []int) {
+	return file_unicrm_provider_v1_errors_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Header) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Header) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // RateLimit is what the vendor's answer said of its limits. Every part is
 // absent unless the vendor said it.
 type RateLimit struct {
@@ -579,7 +654,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[3]
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +666,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[3]
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +679,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_unicrm_provider_v1_errors_proto_rawDescGZIP(), []int{3}
+	return file_unicrm_provider_v1_errors_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RateLimit) GetLimit() int64 {
@@ -657,7 +732,7 @@ type ReasonRule struct {
 
 func (x *ReasonRule) Reset() {
 	*x = ReasonRule{}
-	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +744,7 @@ func (x *ReasonRule) String() string {
 func (*ReasonRule) ProtoMessage() {}
 
 func (x *ReasonRule) ProtoReflect() protoreflect.Message {
-	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[4]
+	mi := &file_unicrm_provider_v1_errors_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +757,7 @@ func (x *ReasonRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonRule.ProtoReflect.Descriptor instead.
 func (*ReasonRule) Descriptor() ([]byte, []int) {
-	return file_unicrm_provider_v1_errors_proto_rawDescGZIP(), []int{4}
+	return file_unicrm_provider_v1_errors_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ReasonRule) GetFault() Fault {
@@ -750,7 +825,7 @@ var File_unicrm_provider_v1_errors_proto protoreflect.FileDescriptor
 
 const file_unicrm_provider_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1funicrm/provider/v1/errors.proto\x12\x12unicrm.provider.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa5\x03\n" +
+	"\x1funicrm/provider/v1/errors.proto\x12\x12unicrm.provider.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xdb\x03\n" +
 	"\x05Error\x122\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1a.unicrm.provider.v1.ReasonR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12:\n" +
@@ -760,19 +835,26 @@ const file_unicrm_provider_v1_errors_proto_rawDesc = "" +
 	"\x06vendor\x18\x05 \x01(\v2 .unicrm.provider.v1.VendorAnswerH\x01R\x06vendor\x88\x01\x01\x12A\n" +
 	"\n" +
 	"rate_limit\x18\x06 \x01(\v2\x1d.unicrm.provider.v1.RateLimitH\x02R\trateLimit\x88\x01\x01\x12%\n" +
-	"\x0emissing_scopes\x18\a \x03(\tR\rmissingScopesB\x0e\n" +
+	"\x0emissing_scopes\x18\a \x03(\tR\rmissingScopes\x12$\n" +
+	"\vexisting_id\x18\b \x01(\tH\x03R\n" +
+	"existingId\x88\x01\x01B\x0e\n" +
 	"\f_retry_afterB\t\n" +
 	"\a_vendorB\r\n" +
-	"\v_rate_limit\"b\n" +
+	"\v_rate_limitB\x0e\n" +
+	"\f_existing_id\"b\n" +
 	"\x0eFieldViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
-	"\amissing\x18\x03 \x01(\bR\amissing\"{\n" +
+	"\amissing\x18\x03 \x01(\bR\amissing\"\xb1\x01\n" +
 	"\fVendorAnswer\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\xdc\x01\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\x124\n" +
+	"\aheaders\x18\x05 \x03(\v2\x1a.unicrm.provider.v1.HeaderR\aheaders\"2\n" +
+	"\x06Header\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xdc\x01\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x05limit\x18\x01 \x01(\x03H\x00R\x05limit\x88\x01\x01\x12!\n" +
 	"\tremaining\x18\x02 \x01(\x03H\x01R\tremaining\x88\x01\x01\x12(\n" +
@@ -803,7 +885,7 @@ const file_unicrm_provider_v1_errors_proto_rawDesc = "" +
 	"\x11RETRY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vRETRY_NEVER\x10\x01\x12\x0f\n" +
 	"\vRETRY_LATER\x10\x02\x12\x15\n" +
-	"\x11RETRY_AFTER_CHECK\x10\x03*\xbe\"\n" +
+	"\x11RETRY_AFTER_CHECK\x10\x03*\x88#\n" +
 	"\x06Reason\x12c\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x1aK\x8a\xfd\x19G\b\x03\x10\r\x18\xf6\x03(\x012<The plugin gave no reason. Report it to the plugin's author.\x12\x82\x01\n" +
 	"\x18REASON_INVALID_PARAMETER\x10\x01\x1ad\x8a\xfd\x19`\b\x01\x10\x03\x18\x90\x03(\x012UA parameter is missing, malformed or unknown; the message names it. Mend the request.\x12\x8f\x01\n" +
@@ -825,9 +907,9 @@ const file_unicrm_provider_v1_errors_proto_rawDesc = "" +
 	"\x13REASON_RATE_LIMITED\x10\r\x1a_\x8a\xfd\x19[\b\x01\x10\b\x18\xad\x03(\x022PThe host's own limit for this token or account is used up. Wait for Retry-After.\x12}\n" +
 	"\x16REASON_VENDOR_REJECTED\x10\x0e\x1aa\x8a\xfd\x19]\b\x04\x10\t\x18\xa6\x03 \x01(\x012PThe CRM refused the request; raw_response holds its own words. Mend the request.\x12\x8c\x01\n" +
 	"\x1dREASON_VENDOR_UNAUTHENTICATED\x10\x0f\x1ai\x8a\xfd\x19e\b\x04\x10\x10\x18\x91\x03 \x01(\x012XThe CRM refused the account's credentials. The end user has to connect the account anew.\x12\x90\x01\n" +
-	"\x17REASON_VENDOR_FORBIDDEN\x10\x10\x1as\x8a\xfd\x19o\b\x04\x10\a\x18\x93\x03 \x01(\x012bThe account's credentials may not do this in the CRM. Ask the end user for the missing permission.\x12\x90\x01\n" +
-	"\x16REASON_VENDOR_CONFLICT\x10\x11\x1at\x8a\xfd\x19p\b\x04\x10\n" +
-	"\x18\x99\x03 \x01(\x012cThe CRM says that the request conflicts with what it holds, such as a duplicate. Read, then decide.\x12\xb5\x01\n" +
+	"\x17REASON_VENDOR_FORBIDDEN\x10\x10\x1as\x8a\xfd\x19o\b\x04\x10\a\x18\x93\x03 \x01(\x012bThe account's credentials may not do this in the CRM. Ask the end user for the missing permission.\x12\xda\x01\n" +
+	"\x16REASON_VENDOR_CONFLICT\x10\x11\x1a\xbd\x01\x8a\xfd\x19\xb8\x01\b\x04\x10\n" +
+	"\x18\x99\x03(\x012\xac\x01The CRM says that the request conflicts with what it holds, such as a duplicate; existing_id is the record that is there already, where the CRM names it. Read, then decide.\x12\xb5\x01\n" +
 	"\x1aREASON_VENDOR_PRECONDITION\x10\x12\x1a\x94\x01\x8a\xfd\x19\x8f\x01\b\x04\x10\t\x18\xac\x03 \x01(\x012\x81\x01The CRM forbids this for the record's present state, such as deleting a site member. raw_response says what has to be done first.\x12\x8f\x01\n" +
 	"\x1aREASON_VENDOR_RATE_LIMITED\x10\x13\x1ao\x8a\xfd\x19k\b\x04\x10\b\x18\xad\x03 \x01(\x022^The CRM's own limit is used up. Wait for Retry-After where it is given, else longer each time.\x12\x84\x01\n" +
 	"\x19REASON_VENDOR_UNAVAILABLE\x10\x14\x1ae\x8a\xfd\x19a\b\x04\x10\x0e\x18\xf6\x03 \x01(\x022TThe CRM could not be reached or answered with a failure of its own. Try again later.\x12Z\n" +
@@ -857,7 +939,7 @@ func file_unicrm_provider_v1_errors_proto_rawDescGZIP() []byte {
 }
 
 var file_unicrm_provider_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_unicrm_provider_v1_errors_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_unicrm_provider_v1_errors_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_unicrm_provider_v1_errors_proto_goTypes = []any{
 	(Fault)(0),                            // 0: unicrm.provider.v1.Fault
 	(Retry)(0),                            // 1: unicrm.provider.v1.Retry
@@ -865,26 +947,28 @@ var file_unicrm_provider_v1_errors_proto_goTypes = []any{
 	(*Error)(nil),                         // 3: unicrm.provider.v1.Error
 	(*FieldViolation)(nil),                // 4: unicrm.provider.v1.FieldViolation
 	(*VendorAnswer)(nil),                  // 5: unicrm.provider.v1.VendorAnswer
-	(*RateLimit)(nil),                     // 6: unicrm.provider.v1.RateLimit
-	(*ReasonRule)(nil),                    // 7: unicrm.provider.v1.ReasonRule
-	(*durationpb.Duration)(nil),           // 8: google.protobuf.Duration
-	(*descriptorpb.EnumValueOptions)(nil), // 9: google.protobuf.EnumValueOptions
+	(*Header)(nil),                        // 6: unicrm.provider.v1.Header
+	(*RateLimit)(nil),                     // 7: unicrm.provider.v1.RateLimit
+	(*ReasonRule)(nil),                    // 8: unicrm.provider.v1.ReasonRule
+	(*durationpb.Duration)(nil),           // 9: google.protobuf.Duration
+	(*descriptorpb.EnumValueOptions)(nil), // 10: google.protobuf.EnumValueOptions
 }
 var file_unicrm_provider_v1_errors_proto_depIdxs = []int32{
-	2, // 0: unicrm.provider.v1.Error.reason:type_name -> unicrm.provider.v1.Reason
-	4, // 1: unicrm.provider.v1.Error.fields:type_name -> unicrm.provider.v1.FieldViolation
-	8, // 2: unicrm.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
-	5, // 3: unicrm.provider.v1.Error.vendor:type_name -> unicrm.provider.v1.VendorAnswer
-	6, // 4: unicrm.provider.v1.Error.rate_limit:type_name -> unicrm.provider.v1.RateLimit
-	0, // 5: unicrm.provider.v1.ReasonRule.fault:type_name -> unicrm.provider.v1.Fault
-	1, // 6: unicrm.provider.v1.ReasonRule.retry:type_name -> unicrm.provider.v1.Retry
-	9, // 7: unicrm.provider.v1.rule:extendee -> google.protobuf.EnumValueOptions
-	7, // 8: unicrm.provider.v1.rule:type_name -> unicrm.provider.v1.ReasonRule
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	8, // [8:9] is the sub-list for extension type_name
-	7, // [7:8] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	2,  // 0: unicrm.provider.v1.Error.reason:type_name -> unicrm.provider.v1.Reason
+	4,  // 1: unicrm.provider.v1.Error.fields:type_name -> unicrm.provider.v1.FieldViolation
+	9,  // 2: unicrm.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
+	5,  // 3: unicrm.provider.v1.Error.vendor:type_name -> unicrm.provider.v1.VendorAnswer
+	7,  // 4: unicrm.provider.v1.Error.rate_limit:type_name -> unicrm.provider.v1.RateLimit
+	6,  // 5: unicrm.provider.v1.VendorAnswer.headers:type_name -> unicrm.provider.v1.Header
+	0,  // 6: unicrm.provider.v1.ReasonRule.fault:type_name -> unicrm.provider.v1.Fault
+	1,  // 7: unicrm.provider.v1.ReasonRule.retry:type_name -> unicrm.provider.v1.Retry
+	10, // 8: unicrm.provider.v1.rule:extendee -> google.protobuf.EnumValueOptions
+	8,  // 9: unicrm.provider.v1.rule:type_name -> unicrm.provider.v1.ReasonRule
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	9,  // [9:10] is the sub-list for extension type_name
+	8,  // [8:9] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_unicrm_provider_v1_errors_proto_init() }
@@ -893,14 +977,14 @@ func file_unicrm_provider_v1_errors_proto_init() {
 		return
 	}
 	file_unicrm_provider_v1_errors_proto_msgTypes[0].OneofWrappers = []any{}
-	file_unicrm_provider_v1_errors_proto_msgTypes[3].OneofWrappers = []any{}
+	file_unicrm_provider_v1_errors_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_unicrm_provider_v1_errors_proto_rawDesc), len(file_unicrm_provider_v1_errors_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 1,
 			NumServices:   0,
 		},

@@ -9,6 +9,7 @@ package emulator
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -42,7 +43,9 @@ var Definition = kit.Definition{
 		v := &vendor{env: env, routes: http.NewServeMux()}
 		v.routes.HandleFunc("GET /v1/me", v.me)
 		v.routes.HandleFunc("GET /v1/people", v.list)
+		v.routes.HandleFunc("POST /v1/people", v.create)
 		v.routes.HandleFunc("GET /v1/people/{id}", v.get)
+		v.routes.HandleFunc("PATCH /v1/people/{id}", v.update)
 		v.routes.HandleFunc("DELETE /v1/people/{id}", v.remove)
 		v.routes.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, http.StatusNotFound, "not_found", "there is no such path")
@@ -58,7 +61,8 @@ type vendor struct {
 	routes *http.ServeMux
 
 	mu     sync.Mutex
-	people []*kit.Object // guarded by mu, by id; a person itself never changes
+	people []*kit.Object // guarded by mu, in the order of ids; a change is another object
+	nextID int64         // guarded by mu
 }
 
 // Context returns the credentials that the emulator accepts.
@@ -69,7 +73,7 @@ func (v *vendor) Context() map[string]any { return map[string]any{"api_key": api
 func (v *vendor) Reset() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.people = nil
+	v.people, v.nextID = nil, firstID+int64(v.env.Seed)
 	for i := range v.env.Seed {
 		p := kit.PersonAt(i)
 		v.people = append(v.people, kit.Pairs(
@@ -96,7 +100,8 @@ func (v *vendor) me(w http.ResponseWriter, _ *http.Request) {
 	kit.WriteJSON(w, http.StatusOK, kit.Pairs("id", 1, "name", "The key's account"))
 }
 
-// list gives a page in the order of ids, and a cursor where more follow.
+// list gives a page in the order of ids, and a cursor where more follow; with
+// email only the people who have exactly that address.
 func (v *vendor) list(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	limit := defaultLimit
@@ -115,7 +120,9 @@ func (v *vendor) list(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	rest := slices.Clone(v.people)
 	v.mu.Unlock()
-	rest = slices.DeleteFunc(rest, func(p *kit.Object) bool { return idOf(p) <= after })
+	rest = slices.DeleteFunc(rest, func(p *kit.Object) bool {
+		return idOf(p) <= after || query.Has("email") && p.Text("email") != query.Get("email")
+	})
 	var next any
 	if len(rest) > limit {
 		rest = rest[:limit]
@@ -130,6 +137,71 @@ func (v *vendor) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	notFound(w)
+}
+
+// create makes a person of what the body says.
+func (v *vendor) create(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now().UTC().Format(time.RFC3339)
+	person := kit.Pairs("id", v.nextID, "first_name", nil, "last_name", nil, "email", nil, "phone", nil, "role", nil, "company", nil, "created_at", now, "updated_at", now)
+	if !change(w, r, person) {
+		return
+	}
+	v.nextID++
+	at := slices.IndexFunc(v.people, func(p *kit.Object) bool { return idOf(p) > idOf(person) })
+	if at < 0 {
+		at = len(v.people)
+	}
+	v.people = slices.Insert(v.people, at, person)
+	kit.WriteJSON(w, http.StatusCreated, person)
+}
+
+// update changes what the body names and leaves the rest as it is.
+func (v *vendor) update(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i := v.index(r.PathValue("id"))
+	if i < 0 {
+		notFound(w)
+		return
+	}
+	person := v.people[i].Clone()
+	person.Set("updated_at", time.Now().UTC().Format(time.RFC3339))
+	if change(w, r, person) {
+		v.people[i] = person
+		kit.WriteJSON(w, http.StatusOK, person)
+	}
+}
+
+// change writes a request's body into a person, or answers why it cannot be.
+func change(w http.ResponseWriter, r *http.Request, person *kit.Object) (ok bool) {
+	data, err := io.ReadAll(r.Body)
+	body, wrong := kit.ParseObject(data)
+	if err != nil || wrong != nil {
+		fail(w, http.StatusBadRequest, "bad_body", "the body is not a JSON object")
+		return false
+	}
+	for _, key := range body.Keys() {
+		text, isText := body.Get(key).(string)
+		switch {
+		case !slices.Contains([]string{"first_name", "last_name", "email", "phone", "role", "company"}, key):
+			refuse(w, key, "is no field of a person that can be written")
+			return false
+		case body.Get(key) != nil && !isText:
+			refuse(w, key, "must be a string or null")
+			return false
+		case key == "email" && isText && !strings.Contains(text, "@"):
+			refuse(w, key, "must be an e-mail address")
+			return false
+		}
+		person.Set(key, body.Get(key))
+	}
+	if strings.TrimSpace(person.Text("last_name")) == "" {
+		refuse(w, "last_name", "must not be blank")
+		return false
+	}
+	return true
 }
 
 // remove deletes for good. A second time is a 404 like any other.
@@ -150,7 +222,7 @@ func (v *vendor) remove(w http.ResponseWriter, r *http.Request) {
 func (v *vendor) find(id string, take bool) *kit.Object {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	i := slices.IndexFunc(v.people, func(p *kit.Object) bool { return strconv.FormatInt(idOf(p), 10) == id })
+	i := v.index(id)
 	if i < 0 {
 		return nil
 	}
@@ -159,6 +231,11 @@ func (v *vendor) find(id string, take bool) *kit.Object {
 		v.people = slices.Delete(v.people, i, i+1)
 	}
 	return person
+}
+
+// index gives the place of the person with an id, -1 when there is none.
+func (v *vendor) index(id string) int { // mu is held
+	return slices.IndexFunc(v.people, func(p *kit.Object) bool { return strconv.FormatInt(idOf(p), 10) == id })
 }
 
 func idOf(person *kit.Object) int64 { return person.Get("id").(int64) }
@@ -179,6 +256,11 @@ func readCursor(cursor string) (after int64, ok bool) {
 
 func notFound(w http.ResponseWriter) {
 	fail(w, http.StatusNotFound, "not_found", "there is no such person")
+}
+
+// refuse answers that a field is not what it has to be.
+func refuse(w http.ResponseWriter, field, why string) {
+	kit.WriteJSON(w, http.StatusUnprocessableEntity, kit.Pairs("error", kit.Pairs("code", "invalid", "message", field+" "+why, "field", field)))
 }
 
 // fail answers with an error in the vendor's shape.

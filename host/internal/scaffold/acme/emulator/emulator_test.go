@@ -3,6 +3,7 @@ package emulator
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,6 +90,37 @@ func TestWhatTheVendorDoesNotKnowIsRefused(t *testing.T) {
 	} {
 		assert.Equal(t, want, status(t, s, "GET", path, goodKey), path)
 	}
+}
+
+func TestWhatIsWrittenIsThereAndTheRestStays(t *testing.T) {
+	s := start(t, 2, nil)
+	write := func(method, path, body string) (int, string) {
+		request, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+goodKey)
+		response, data := send(t, request)
+		return response.StatusCode, string(data)
+	}
+	code, made := write("POST", "/v1/people", `{"last_name":"Quill","role":"Buyer"}`)
+	require.Equal(t, 201, code, made)
+	path := "/v1/people/70000000003"
+	_, got := call(t, s, "GET", path, goodKey)
+	assert.Equal(t, made, got)
+	code, changed := write("PATCH", path, `{"first_name":"Ada","role":null}`)
+	require.Equal(t, 200, code)
+	assert.Contains(t, changed, `"first_name":"Ada","last_name":"Quill","email":null,"phone":null,"role":null`)
+	_, list := call(t, s, "GET", "/v1/people?email=contact2@example.com", goodKey)
+	assert.Contains(t, list, `"id":70000000002`)
+	assert.NotContains(t, list, `"id":70000000001`)
+	_, before := call(t, s, "GET", path, goodKey)
+	for body, want := range map[string]int{``: 400, `[]`: 400, `{"id":5}`: 422, `{"planet":"x"}`: 422, `{"last_name":" "}`: 422, `{"phone":5}`: 422, `{"email":"x"}`: 422} {
+		code, _ := write("PATCH", path, body)
+		assert.Equal(t, want, code, body)
+	}
+	code, _ = write("PATCH", "/v1/people/5", `{"last_name":"x"}`)
+	assert.Equal(t, 404, code)
+	_, after := call(t, s, "GET", path, goodKey)
+	assert.Equal(t, before, after, "what is refused changes nothing")
 }
 
 func TestADeleteIsForGoodUntilTheReset(t *testing.T) {
