@@ -51,8 +51,8 @@ var answerChecks = []check{
 	},
 	{
 		name:   "answers/look-ups",
-		title:  "a look-up beside the main call that fails does not fail the record",
-		advice: "When names of companies, users or labels cannot be had, keep the record, leave the name out and set result.partial.",
+		title:  "a look-up beside the main call that fails does not fail the record, and one after a write does not hide that it was done",
+		advice: "When names of companies, users or labels cannot be had, keep the record, leave the name out and set result.partial. Where the record itself cannot be read after a write, answer OUTCOME_UNKNOWN or UNEXPECTED_VENDOR_ANSWER: upon any other reason callers write again.",
 		needs:  needsVendor,
 		run:    lookUps,
 	},
@@ -330,7 +330,10 @@ var packed = sync.OnceValue(func() string {
 })
 
 func hugeAnswers(x *trial) {
-	for _, m := range x.asking() {
+	for _, m := range append(x.of(list, get, create, remove), connectionCheck) {
+		if m == connectionCheck && !x.connection {
+			continue
+		}
 		for _, status := range []int{http.StatusOK, http.StatusInternalServerError} {
 			var sent atomic.Int64
 			d := x.vendor.open(func(v *visit) {
@@ -434,7 +437,49 @@ func lookUps(x *trial) {
 			}
 		}
 	}
+	for _, m := range x.of(create, modify, upsert) {
+		if x.looksAfterWrites(m) {
+			none = false
+		}
+	}
 	if none {
 		x.skip("no method makes a look-up after its main call")
 	}
+}
+
+// looksAfterWrites lets what comes after a write fail. It tells whether there
+// is such a thing.
+func (x *trial) looksAfterWrites(m *method) bool {
+	c, there := x.idle(m, nil)
+	if !there {
+		return false
+	}
+	var done atomic.Bool
+	var failed atomic.Int64
+	var own func(*visit) bool
+	d := x.vendor.open(func(v *visit) {
+		switch {
+		case own(v):
+			v.pass()
+			done.Store(true)
+		case done.Load():
+			failed.Add(1)
+			v.say(http.StatusInternalServerError, "application/json", "{}")
+		default:
+			v.pass()
+		}
+	})
+	defer d.close()
+	c.account = x.account(d.url)
+	own = x.own(x.ctx, c)
+	a := x.do(c)
+	switch {
+	case failed.Load() == 0:
+		return false
+	case a.ok() && !a.result.GetPartial():
+		x.problem("%s: a look-up after the write answered 500, and the answer does not say partial", m)
+	case !a.ok() && a.reason() != errs.OutcomeUnknown && a.reason() != errs.UnexpectedVendorAnswer:
+		x.problem("%s: the write was done, a look-up after it answered 500, and it answered %s, which says that nothing was done", m, a)
+	}
+	return true
 }

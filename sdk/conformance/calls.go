@@ -55,19 +55,18 @@ func (m *method) String() string {
 }
 
 // writes tells whether the method changes something at the vendor.
-func (m *method) writes() bool {
-	switch m.kind {
-	case providerv1.Method_METHOD_CREATE, providerv1.Method_METHOD_UPDATE, providerv1.Method_METHOD_DELETE:
-		return true
-	default:
-		return false
-	}
+func (m *method) writes() bool { return m != connectionCheck && m.kind != list && m.kind != get }
+
+// takesID tells whether a call names one record.
+func (m *method) takesID() bool { return m.takes("id") }
+
+// takes tells whether a request has a field.
+func (m *method) takes(name protoreflect.Name) bool {
+	return m.input.Descriptor().Fields().ByName(name) != nil
 }
 
-// takesID tells whether a call names a record.
-func (m *method) takesID() bool {
-	return m.input.Descriptor().Fields().ByName("id") != nil
-}
+// names tells whether a call names records that have to be there.
+func (m *method) names() bool { return m.takes("id") || m.takes("ids") || m.takes("master_id") }
 
 // methodsOf lists every method of the protocol's resources, with what the
 // manifest says of each.
@@ -149,28 +148,29 @@ func (s *suite) sibling(m *method, kind providerv1.Method) *method {
 }
 
 const (
-	list   = providerv1.Method_METHOD_LIST
-	get    = providerv1.Method_METHOD_GET
-	remove = providerv1.Method_METHOD_DELETE
+	list       = providerv1.Method_METHOD_LIST
+	get        = providerv1.Method_METHOD_GET
+	create     = providerv1.Method_METHOD_CREATE
+	modify     = providerv1.Method_METHOD_UPDATE
+	upsert     = providerv1.Method_METHOD_UPSERT
+	remove     = providerv1.Method_METHOD_DELETE
+	removeMany = providerv1.Method_METHOD_BATCH_DELETE
+	merge      = providerv1.Method_METHOD_MERGE
 )
 
-// asking are the methods that ask the vendor and that the suite knows how to call.
+// writing are the advertised methods that change something.
+func (s *suite) writing() []*method { return s.of(create, modify, upsert, remove, removeMany, merge) }
+
+// aboutRecords are all advertised methods.
+func (s *suite) aboutRecords() []*method { return append(s.of(list, get), s.writing()...) }
+
+// asking are the methods that ask the vendor.
 func (s *suite) asking() []*method {
-	found := s.of(list, get, remove)
+	found := s.aboutRecords()
 	if s.connection {
 		found = append(found, connectionCheck)
 	}
 	return found
-}
-
-// undriven names the advertised methods that the suite does not know how to
-// call; "" when there are none.
-func (s *suite) undriven() string {
-	var names []string
-	for _, m := range s.of(providerv1.Method_METHOD_CREATE, providerv1.Method_METHOD_UPDATE) {
-		names = append(names, m.String())
-	}
-	return strings.Join(names, ", ")
 }
 
 // call is one call of the plugin.
@@ -181,6 +181,17 @@ type call struct {
 	token   string // of the page
 	size    int    // of the page; 0 leaves it to the plugin
 	query   []*providerv1.QueryParameter
+	// What is to be written, and what it is to be written to.
+	record     protoreflect.Message
+	clear      []string
+	etag       *string
+	ids        []string // of many records
+	master     string
+	duplicates []string
+	dryRun     bool
+	lossy      bool
+	filters    []*providerv1.Filter
+	sort       []*providerv1.SortKey
 	// wantAnswer asks for the vendor's own answer.
 	wantAnswer bool
 	// time is the call's deadline from now; callTime when zero.
@@ -203,7 +214,10 @@ type answer struct {
 	records []protoreflect.Message
 	next    string
 	result  *providerv1.CallResult
-	took    time.Duration
+	// outcomes are those of many records, created that of an upsert.
+	outcomes []*providerv1.RecordOutcome
+	created  bool
+	took     time.Duration
 }
 
 // ask makes a call and keeps an error for the checks of the whole run.
@@ -244,10 +258,34 @@ func (s *suite) call(ctx context.Context, p *process, c call) *answer {
 	}
 	set("call", (&providerv1.CallContext{
 		Account: c.account, RemoteQuery: c.query, WantVendorAnswer: c.wantAnswer, RequestId: "conformance", Deadline: timestamppb.New(deadline),
+		DryRun: c.dryRun, AllowLossy: c.lossy,
 	}).ProtoReflect())
 	set("id", c.id)
 	set("page_token", c.token)
 	set("page_size", int32(c.size))
+	set("master_id", c.master)
+	if c.etag != nil {
+		set("etag", *c.etag)
+	}
+	texts := func(name protoreflect.Name, values []string) {
+		if field := request.Descriptor().Fields().ByName(name); field != nil {
+			for _, value := range values {
+				request.Mutable(field).List().Append(protoreflect.ValueOfString(value))
+			}
+		}
+	}
+	texts("clear_fields", c.clear)
+	texts("ids", c.ids)
+	texts("duplicate_ids", c.duplicates)
+	for _, f := range c.filters {
+		appendTo(request, "filters", f)
+	}
+	for _, k := range c.sort {
+		appendTo(request, "sort", k)
+	}
+	if field := recordField(request.Descriptor()); field != nil && c.record != nil {
+		request.Set(field, protoreflect.ValueOfMessage(c.record))
+	}
 	if c.edit != nil {
 		c.edit(request)
 	}
@@ -256,6 +294,7 @@ func (s *suite) call(ctx context.Context, p *process, c call) *answer {
 	a := &answer{call: c, took: time.Since(began)}
 	if err == nil {
 		a.read(response)
+		a.single()
 	} else {
 		a.fail(err)
 		if a.code == codes.Unavailable && a.detail == nil {
@@ -276,6 +315,14 @@ func (a *answer) read(response protoreflect.Message) {
 			a.result, _ = value.Message().Interface().(*providerv1.CallResult)
 		case field.Name() == "next_page_token":
 			a.next = value.String()
+		case field.Name() == "created":
+			a.created = value.Bool()
+		case field.Name() == "outcomes":
+			for j := range value.List().Len() {
+				if o, ok := value.List().Get(j).Message().Interface().(*providerv1.RecordOutcome); ok {
+					a.outcomes = append(a.outcomes, o)
+				}
+			}
 		case field.IsList() && isRecord(field.Message()):
 			for j := range value.List().Len() {
 				a.records = append(a.records, value.List().Get(j).Message())
@@ -284,6 +331,30 @@ func (a *answer) read(response protoreflect.Message) {
 			a.records = append(a.records, value.Message())
 		}
 	}
+}
+
+// single makes what became of the one record of a call about many what became
+// of the call, so that both are held to the same.
+func (a *answer) single() {
+	if len(a.call.ids) != 1 || len(a.outcomes) != 1 {
+		return
+	}
+	if a.outcomes[0].GetAlreadyDeleted() && a.result != nil {
+		a.result.AlreadyDeleted = true
+	}
+	if e := a.outcomes[0].GetError(); e != nil {
+		a.code, a.message, a.detail, a.details = codes.Code(errs.Rule(e.GetReason()).GetGrpcCode()), e.GetMessage(), e, 1
+	}
+}
+
+// recordField is the field of a request that holds a record, nil when it has none.
+func recordField(request protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+	for i := range request.Fields().Len() {
+		if field := request.Fields().Get(i); !field.IsList() && isRecord(field.Message()) {
+			return field
+		}
+	}
+	return nil
 }
 
 func isRecord(message protoreflect.MessageDescriptor) bool {
@@ -306,9 +377,9 @@ func (a *answer) fail(err error) {
 }
 
 // keep remembers an error, and the secrets that it must not hold, as well as
-// any vendor's answer that came with a success.
+// what of the vendor's came with a success.
 func (s *suite) keep(a *answer, during string) {
-	if a.code == codes.OK && a.result.GetVendorAnswer() == nil {
+	if a.code == codes.OK && a.result.GetVendorAnswer() == nil && len(a.result.GetVendorRequests()) == 0 && len(a.outcomes) == 0 {
 		return
 	}
 	f := failure{during: during, answer: a}
@@ -437,17 +508,4 @@ func (s *suite) lasting(m *method) string {
 		return stock.lasting
 	}
 	return ""
-}
-
-// about is a call of a method for a record that is there: one that may go,
-// where the method deletes it. It is not there when no such record is known.
-func (s *suite) about(m *method, account *providerv1.Account) (_ call, there bool) {
-	c := call{method: m, account: account}
-	if !m.takesID() {
-		return c, true
-	}
-	if c.id = s.lasting(m); m.kind == remove {
-		c.id = s.deletable(m)
-	}
-	return c, c.id != ""
 }

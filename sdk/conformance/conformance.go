@@ -110,7 +110,7 @@ type check struct {
 }
 
 // checks is the suite. The file of each theme says what its checks demand.
-var checks = join(manifestChecks, lifeChecks, recordChecks, pagingChecks, requestChecks, answerChecks, faultChecks, timeChecks, loadChecks, growthChecks, wholeRunChecks)
+var checks = join(manifestChecks, lifeChecks, recordChecks, pagingChecks, listChecks, writeChecks, requestChecks, answerChecks, faultChecks, timeChecks, loadChecks, growthChecks, wholeRunChecks)
 
 func join(themes ...[]check) []check {
 	var all []check

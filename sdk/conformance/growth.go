@@ -93,8 +93,11 @@ func resourcesHeld(x *trial) {
 func (x *trial) repeat(p *process, calls int) bool {
 	var kinds []call
 	for _, m := range x.asking() {
+		if m.writes() {
+			continue
+		}
 		c, there := x.about(m, x.account(x.vendor.emulator))
-		if !there || m.writes() {
+		if !there {
 			continue
 		}
 		c.size = 20

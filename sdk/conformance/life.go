@@ -253,8 +253,11 @@ func (x *trial) slowCall(p *process) <-chan *answer {
 		v.pass()
 	})
 	for _, m := range x.asking() {
+		if m.writes() {
+			continue
+		}
 		c, there := x.about(m, x.account(d.url))
-		if m.writes() || !there {
+		if !there {
 			continue
 		}
 		done := make(chan *answer, 1)

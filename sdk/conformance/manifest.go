@@ -188,7 +188,7 @@ func resourceContents(x *trial, r *providerv1.ResourceCapabilities) {
 			}
 		}
 		for _, filter := range m.GetFilters() {
-			if filter.GetField() != "search" && !model.HasPath(record, filter.GetField()) {
+			if filter.GetField() != "search" && filter.GetField() != "is_deleted" && !model.HasPath(record, filter.GetField()) {
 				x.problem("%s: filters: the model has no field %q", what, filter.GetField())
 			}
 			if len(filter.GetOperators()) == 0 {
@@ -204,6 +204,37 @@ func resourceContents(x *trial, r *providerv1.ResourceCapabilities) {
 		if m.GetDelete() != nil && m.GetMethod() != remove {
 			x.problem("%s: delete semantics belong to a delete", what)
 		}
+		writableContents(x, what, m, record)
+	}
+	if seen[upsert] && (!seen[create] || !seen[modify]) {
+		x.problem("%s upsert: it is advertised without create and update, of which it is made", name)
+	}
+}
+
+// writableContents looks at what a method says of its writes.
+func writableContents(x *trial, what string, m *providerv1.MethodCapabilities, record protoreflect.MessageDescriptor) {
+	for _, path := range m.GetWritableFields() {
+		name, _, _ := strings.Cut(path, ".")
+		if model.IsReadOnly(record, name) {
+			x.problem("%s: writable_fields: %q is never written", what, path)
+		}
+		if path == "etag" && m.GetMethod() != modify {
+			x.problem(`%s: writable_fields: "etag" guards an update and nothing else`, what)
+		}
+	}
+	for _, path := range m.GetRequiredFields() {
+		if !model.Covers(m.GetWritableFields(), path) {
+			x.problem("%s: required_fields: %q is not writable", what, path)
+		}
+	}
+	if (m.GetMethod() == create || m.GetMethod() == modify) && len(m.GetWritableFields()) == 0 {
+		x.problem("%s: writable_fields: there is none, so it could write nothing", what)
+	}
+	if m.GetUpsert() != nil && m.GetMethod() != upsert {
+		x.problem("%s: upsert semantics belong to an upsert", what)
+	}
+	if m.GetMaxRecords() < 0 {
+		x.problem("%s: max_records %d is negative", what, m.GetMaxRecords())
 	}
 }
 

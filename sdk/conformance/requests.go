@@ -47,7 +47,7 @@ var requestChecks = []check{
 }
 
 func hostileRequests(x *trial) {
-	for _, m := range x.of(get, remove) {
+	for _, m := range x.of(get, modify, remove, removeMany) {
 		good := x.lasting(m)
 		if good == "" {
 			x.skip("%s cannot be listed, so no id is known", m.resource)
@@ -56,7 +56,9 @@ func hostileRequests(x *trial) {
 		d := x.vendor.open(nil)
 		if sample, there := x.about(m, x.account(d.url)); there {
 			x.do(sample)
-			good = sample.id
+			if good = sample.id; m.kind == removeMany {
+				good = sample.ids[0]
+			}
 		}
 		known := d.visits()
 		ids := append([]string{
@@ -65,7 +67,7 @@ func hostileRequests(x *trial) {
 		each(ids, func(id string) {
 			d := x.vendor.open(func(v *visit) { v.say(200, "application/json", "{}") })
 			defer d.close()
-			a := x.do(call{method: m, account: x.account(d.url), id: id})
+			a := x.do(x.aimed(m, x.account(d.url), id))
 			if a.ok() {
 				x.problem("%s: with the id %.60q it answered success", m, id)
 			}
@@ -134,10 +136,10 @@ func oddRequests(x *trial) {
 	if x.vendor != nil {
 		baseURL = x.vendor.emulator
 	}
-	methods := x.of(list, get, remove)
+	methods := x.aboutRecords()
 	for what, account := range x.oddAccounts(baseURL) {
 		for _, m := range methods {
-			c := call{method: m, account: account, id: x.lasting(m)}
+			c, _ := x.idle(m, account)
 			a := x.do(c)
 			switch {
 			case a.ok():
@@ -148,7 +150,9 @@ func oddRequests(x *trial) {
 		}
 	}
 	for _, m := range methods {
-		a := x.do(call{method: m, id: x.lasting(m), edit: func(r protoreflect.Message) { r.Clear(r.Descriptor().Fields().ByName("call")) }})
+		c, _ := x.idle(m, nil)
+		c.edit = func(r protoreflect.Message) { r.Clear(r.Descriptor().Fields().ByName("call")) }
+		a := x.do(c)
 		if a.reason() != errs.InvalidParameter {
 			x.problem("%s: without a call context it answered %s instead of invalid_parameter", m, a)
 		}
@@ -187,7 +191,7 @@ var refresh = &method{
 
 func headerInjection(x *trial) {
 	for i, secret := range x.credentials.secrets {
-		for _, m := range x.of(list, get, remove) {
+		for _, m := range x.aboutRecords() {
 			d := x.vendor.open(func(v *visit) { v.say(401, "application/json", "{}") })
 			account := x.account(d.url)
 			account.Credentials = mutate(x.credentials.json, func(value any) any {
@@ -196,7 +200,8 @@ func headerInjection(x *trial) {
 				}
 				return value
 			})
-			a := x.do(call{method: m, account: account, id: x.lasting(m)})
+			c, _ := x.idle(m, account)
+			a := x.do(c)
 			if a.ok() || a.reason() == errs.PluginBug {
 				x.problem("%s: with a line end in secret %d it answered %s", m, i+1, a)
 			}

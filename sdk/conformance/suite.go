@@ -14,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	providerv1 "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
 	"github.com/unicrm/unicrm/sdk/errs"
@@ -45,6 +46,7 @@ type suite struct {
 	processes []*process        // guarded by mu: all that were started
 	failures  []failure         // guarded by mu: every error that the plugin gave
 	accounts  int               // guarded by mu: how many were made up
+	made      int               // guarded by mu: numbers in what was made up
 	ranOut    bool              // guarded by mu: of records that can be deleted
 	stocks    map[string]*stock // guarded by mu: records that are known, by resource
 }
@@ -105,10 +107,18 @@ func (s *suite) open(ctx context.Context) {
 
 // stock is what is known of a resource's records.
 type stock struct {
-	all       []string // the ids of the seed, in the order of the list
-	lasting   string
-	deletable []string
-	plenty    bool // there was something to delete
+	all        []string // the ids of the seed, in the order of the list
+	records    []protoreflect.Message
+	lasting    string
+	changeable string
+	deletable  []string
+	plenty     bool // there was something to delete
+
+	base     []string // the fields that a new record has to have
+	creating *answer  // to a new record of these; nil when none was tried
+	further  bool     // the required ones alone did not do
+	// members are the custom fields that were written; others may be computed.
+	members map[string]bool // guarded by suite.mu
 }
 
 // maxStock is how many deletable records are wanted.
@@ -124,6 +134,7 @@ func (s *suite) survey(ctx context.Context, p *process) {
 		known := &stock{}
 		for _, page := range s.walk(ctx, p, m, s.account(s.vendor.emulator), 50, "") {
 			known.all = append(known.all, page.ids()...)
+			known.records = append(known.records, page.records...)
 		}
 		if len(known.all) > 0 {
 			known.lasting = known.all[0]
@@ -142,7 +153,14 @@ func (s *suite) survey(ctx context.Context, p *process) {
 		if len(known.deletable) > 0 {
 			known.lasting, known.deletable, known.plenty = known.deletable[0], known.deletable[1:], true
 		}
+		known.changeable = known.lasting
+		if n := len(known.deletable); n > 1 {
+			known.changeable, known.deletable = known.deletable[n-1], known.deletable[:n-1]
+		}
 		s.stocks[m.resource] = known
+		if creator := s.sibling(m, create); creator != nil {
+			s.learnToCreate(ctx, p, creator, known)
+		}
 	}
 	if err := s.vendor.reset(ctx); err != nil {
 		s.noVendor = err.Error()

@@ -57,10 +57,10 @@ var timeChecks = []check{
 
 // silent is a door whose vendor takes requests and never answers. arrived is
 // told of each.
-func (x *trial) silent(m *method) (d *door, arrived chan struct{}) {
+func (x *trial) silent(own *func(*visit) bool) (d *door, arrived chan struct{}) {
 	arrived = make(chan struct{}, 64)
 	d = x.vendor.open(func(v *visit) {
-		if m.writes() && !v.writes() {
+		if !(*own)(v) {
 			v.pass()
 			return
 		}
@@ -88,13 +88,15 @@ func (d *door) leftAt(limit time.Duration) (time.Time, bool) {
 // call the plugin's side closed the connection. begin gives the call's context
 // and, when called, the moment of the end.
 func (x *trial) hold(m *method, c call, begin func(arrived <-chan struct{}) (context.Context, func() time.Time)) (late time.Duration, problem string) {
-	d, arrived := x.silent(m)
+	var own func(*visit) bool
+	d, arrived := x.silent(&own)
 	defer d.close()
 	sample, there := x.about(m, x.account(d.url))
 	if !there {
 		return 0, ""
 	}
-	c.method, c.account, c.id, c.size = m, sample.account, sample.id, 5
+	sample.time, sample.extra, sample.edit, sample.size = c.time, c.extra, c.edit, 5
+	c, own = sample, x.own(x.ctx, sample)
 	ctx, end := begin(arrived)
 	done := make(chan *answer, 1)
 	go func() { done <- x.doIn(ctx, c) }()
@@ -146,8 +148,9 @@ func cancellation(x *trial) {
 func cancelledWait(x *trial) {
 	each(x.asking(), func(m *method) {
 		arrived := make(chan struct{}, 64)
+		var own func(*visit) bool
 		d := x.vendor.open(func(v *visit) {
-			if m.writes() && !v.writes() {
+			if !own(v) {
 				v.pass()
 				return
 			}
@@ -159,6 +162,7 @@ func cancelledWait(x *trial) {
 		if !there {
 			return
 		}
+		own = x.own(x.ctx, c)
 		ctx, cancel := context.WithCancel(x.ctx)
 		defer cancel()
 		done := make(chan *answer, 1)

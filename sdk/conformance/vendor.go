@@ -228,6 +228,9 @@ func (v *visit) writes() bool {
 	return v.Method != http.MethodGet && v.Method != http.MethodHead && v.Method != http.MethodOptions
 }
 
+// what is the method and the path, as it came.
+func (v *visit) what() string { return v.Method + " " + v.URL.EscapedPath() }
+
 // String is the request line.
 func (v *visit) String() string { return v.Method + " " + v.URL.RequestURI() }
 

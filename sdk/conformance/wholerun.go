@@ -104,7 +104,13 @@ func secretsInErrors(x *trial) {
 					v.say(b.status, b.media, strings.Replace(b.body, "refused", "refused "+v.Header.Get("Authorization"), 1), "X-Conformance", plain)
 				})
 				defer d.close()
-				x.do(call{method: m, account: x.accountWith(c, d.url), id: x.lasting(m), wantAnswer: true})
+				refused, _ := x.idle(m, x.accountWith(c, d.url))
+				refused.wantAnswer = true
+				x.do(refused)
+				if m.writes() { // what it would send holds credentials too
+					refused.dryRun = true
+					x.do(refused)
+				}
 			})
 		}
 	}
@@ -135,8 +141,26 @@ func (a *answer) everything() string {
 	for _, field := range a.detail.GetFields() {
 		parts = append(parts, field.GetField(), field.GetDescription())
 	}
-	for _, given := range []*providerv1.VendorAnswer{a.detail.GetVendor(), a.result.GetVendorAnswer()} {
+	answers := []*providerv1.VendorAnswer{a.detail.GetVendor(), a.result.GetVendorAnswer()}
+	for _, o := range a.outcomes {
+		answers = append(answers, o.GetError().GetVendor())
+		parts = append(parts, o.GetError().GetMessage())
+	}
+	headers := func(list []*providerv1.Header) {
+		for _, h := range list {
+			parts = append(parts, h.GetName()+": "+h.GetValue())
+		}
+	}
+	for _, given := range answers {
 		parts = append(parts, given.GetContentType(), string(given.GetBody()))
+		headers(given.GetHeaders())
+	}
+	for _, r := range a.result.GetVendorRequests() {
+		parts = append(parts, r.GetUrl(), string(r.GetBody()))
+		headers(r.GetHeaders())
+	}
+	for _, w := range a.result.GetWarnings() {
+		parts = append(parts, w.GetField(), w.GetDescription())
 	}
 	return strings.Join(parts, "\n")
 }

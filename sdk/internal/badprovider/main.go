@@ -56,7 +56,9 @@ func main() {
 }
 
 func manifest() *pb.HandshakeResponse {
-	fields := []string{"id", "name", "account", "custom_fields", "remote_data"}
+	fields := []string{"id", "name", "title", "account", "email_addresses.email", "phone_numbers.number", "custom_fields", "created_at", "updated_at", "etag", "remote_data"}
+	equal := []pb.Operator{pb.Operator_OPERATOR_EQ}
+	byTime := []pb.Operator{pb.Operator_OPERATOR_EQ, pb.Operator_OPERATOR_GT, pb.Operator_OPERATOR_GTE, pb.Operator_OPERATOR_LT, pb.Operator_OPERATOR_LTE}
 	m := &pb.HandshakeResponse{
 		Slug: slug, DisplayName: "Bad CRM", Version: "1.0.0", ProtocolVersions: []int32{wire.Protocol}, AllowedHosts: []string{"api.bad.test"}, HasEmulator: !bad("has-no-emulator"),
 		AuthenticationMethods: []*pb.AuthenticationMethod{{
@@ -65,15 +67,23 @@ func manifest() *pb.HandshakeResponse {
 		Resources: []*pb.ResourceCapabilities{{
 			Resource: "contacts", RecordIdPattern: "[1-9][0-9]{0,9}",
 			Methods: []*pb.MethodCapabilities{
-				{Method: pb.Method_METHOD_LIST, ReturnedFields: fields, PageCap: 100},
+				{
+					Method: pb.Method_METHOD_LIST, ReturnedFields: fields, PageCap: 100, SortKeys: []string{"id", "name"},
+					Filters: []*pb.FilterCapability{{Field: "name", Operators: equal}, {Field: "email_addresses.email", Operators: equal}, {Field: "updated_at", Operators: byTime}},
+				},
 				{Method: pb.Method_METHOD_GET, ReturnedFields: fields},
+				{Method: pb.Method_METHOD_CREATE, ReturnedFields: fields, WritableFields: writable, RequiredFields: []string{"name"}},
+				{Method: pb.Method_METHOD_UPDATE, ReturnedFields: fields, WritableFields: append([]string{"etag"}, writable...)},
+				{Method: pb.Method_METHOD_UPSERT, ReturnedFields: fields, WritableFields: writable, RequiredFields: []string{"name"}, Upsert: &pb.UpsertSemantics{}},
 				{Method: pb.Method_METHOD_DELETE, Delete: &pb.DeleteSemantics{Kind: pb.DeleteSemantics_KIND_HARD, Repeat: pb.DeleteSemantics_REPEAT_NOT_FOUND}},
+				{Method: pb.Method_METHOD_BATCH_DELETE, MaxRecords: maxIDs},
+				{Method: pb.Method_METHOD_MERGE, ReturnedFields: fields, MaxRecords: 10},
 			},
 		}},
 	}
 	if bad("promises-what-it-never-fills") {
 		for _, method := range m.Resources[0].Methods[:2] {
-			method.ReturnedFields = append(slices.Clone(fields), "title", "email_addresses.email")
+			method.ReturnedFields = append(slices.Clone(fields), "first_name", "urls.url")
 		}
 	}
 	if bad("has-no-version") {
@@ -82,8 +92,10 @@ func manifest() *pb.HandshakeResponse {
 	if bad("takes-any-id") {
 		m.Resources[0].RecordIdPattern = ".+"
 	}
-	if bad("advertises-what-it-has-not") {
-		m.Resources[0].Methods = append(m.Resources[0].Methods, &pb.MethodCapabilities{Method: pb.Method_METHOD_CREATE})
+	if bad("creates-unasked") {
+		m.Resources[0].Methods = slices.DeleteFunc(m.Resources[0].Methods, func(c *pb.MethodCapabilities) bool {
+			return c.Method == pb.Method_METHOD_CREATE || c.Method == pb.Method_METHOD_UPSERT
+		})
 	}
 	return m
 }

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	crm "github.com/unicrm/unicrm/proto/unicrm/crm/v1"
 	pb "github.com/unicrm/unicrm/proto/unicrm/provider/v1"
@@ -144,15 +145,8 @@ func (p *plugin) fail(err error, secrets *redact.Secrets) error {
 		}
 		return errs.Status(errs.New(errs.PluginBug, "%v", err))
 	}
-	clean := *e
-	clean.Message = secrets.Text(clean.Message)
+	clean := p.clean(e, secrets)
 	switch {
-	case bad("says-rejected") && clean.Vendor != nil, bad("says-rejected") && clean.Reason != errs.InvalidParameter && clean.Reason != errs.InvalidID:
-		clean.Reason = errs.VendorRejected
-	case bad("says-conflict") && clean.Vendor != nil:
-		clean.Reason = errs.VendorConflict
-	case bad("shows-html") && clean.Vendor != nil && bytes.Contains(clean.Vendor.Body, []byte("<html")):
-		clean.Message = string(clean.Vendor.Body)
 	case bad("gives-no-reason"):
 		return status.Error(codes.Internal, clean.Message)
 	case bad("gives-the-wrong-code"):
@@ -160,7 +154,23 @@ func (p *plugin) fail(err error, secrets *redact.Secrets) error {
 		withDetail, _ := s.WithDetails(&pb.Error{Reason: clean.Reason, Message: clean.Message})
 		return withDetail.Err()
 	}
-	return errs.Status(&clean)
+	return errs.Status(clean)
+}
+
+// clean takes the secrets out of an error.
+func (p *plugin) clean(e *errs.Error, secrets *redact.Secrets) *errs.Error {
+	clean := *e
+	clean.Message = secrets.Text(clean.Message)
+	asked := clean.Reason != errs.InvalidParameter && clean.Reason != errs.InvalidID && clean.Reason != errs.InvalidBody
+	switch {
+	case bad("says-rejected") && (clean.Vendor != nil || asked):
+		clean.Reason = errs.VendorRejected
+	case bad("says-conflict") && clean.Vendor != nil:
+		clean.Reason = errs.VendorConflict
+	case bad("shows-html") && clean.Vendor != nil && bytes.Contains(clean.Vendor.Body, []byte("<html")):
+		clean.Message = string(clean.Vendor.Body)
+	}
+	return &clean
 }
 
 func (p *plugin) account(call *pb.CallContext, secrets *redact.Secrets) (*account, error) {
@@ -196,7 +206,7 @@ func (p *plugin) account(call *pb.CallContext, secrets *redact.Secrets) (*accoun
 			return vendorhttp.RetryAfter(r.Header, time.Now())
 		}
 	}
-	options := vendorhttp.Options{BaseURLOverride: given.GetBaseUrl(), Secrets: secrets}
+	options := vendorhttp.Options{BaseURLOverride: given.GetBaseUrl(), Secrets: secrets, DryRun: call.GetDryRun() && !bad("sends-in-dry-runs")}
 	if bad("shows-secrets") {
 		options.Secrets = nil
 		a.secrets = nil
@@ -226,7 +236,7 @@ func (p *plugin) ask(ctx context.Context, request vendorhttp.Request) (*account,
 	if err != nil && bad("follows-redirects") && response != nil && response.Status/100 == 3 {
 		return a, a.follow(ctx, response), nil
 	}
-	if err != nil && bad("repeats-writes") && request.Method == http.MethodDelete && response == nil {
+	if err != nil && bad("repeats-writes") && request.Method != http.MethodGet && response == nil && !errors.Is(err, vendorhttp.ErrNotSent) {
 		_, _ = a.client.Main(ctx, request)
 		response, err = a.client.Main(ctx, request)
 	}
@@ -242,10 +252,15 @@ func (p *plugin) ask(ctx context.Context, request vendorhttp.Request) (*account,
 // raw reads an answer to its end.
 func (a *account) raw(ctx context.Context, request vendorhttp.Request) (*vendorhttp.Response, error) {
 	query := ""
+	var sent io.Reader
+	if request.Body != nil {
+		data, _ := json.Marshal(request.Body)
+		sent = bytes.NewReader(data)
+	}
 	for _, q := range request.Fixed {
 		query += q.Name + "=" + q.Value + "&"
 	}
-	r, err := http.NewRequestWithContext(ctx, request.Method, a.baseURL+"/"+strings.Join(request.Path, "/")+"?"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, request.Method, a.baseURL+"/"+strings.Join(request.Path, "/")+"?"+query, sent)
 	if err != nil {
 		return nil, err
 	}
@@ -336,21 +351,19 @@ func (p *plugin) CheckConnection(ctx context.Context, _ *pb.CheckConnectionReque
 	return &pb.CheckConnectionResponse{}, nil
 }
 
-func (p *plugin) CreateContact(ctx context.Context, r *crm.CreateContactRequest) (*crm.CreateContactResponse, error) {
-	if bad("creates-unasked") {
-		return &crm.CreateContactResponse{Contact: r.GetContact()}, nil
-	}
-	return p.UnimplementedContactsServiceServer.CreateContact(ctx, r)
-}
-
 // unified reads one person.
 func (p *plugin) unified(record json.RawMessage) (*crm.Contact, error) {
 	var fields struct {
 		ID      json.Number     `json:"id"`
 		Name    any             `json:"name"`
+		Title   any             `json:"title"`
 		Email   any             `json:"email"`
+		Phones  any             `json:"phones"`
 		Company any             `json:"company_id"`
 		Custom  json.RawMessage `json:"custom"`
+		Created any             `json:"created"`
+		Updated any             `json:"updated"`
+		Version any             `json:"version"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(record))
 	dec.UseNumber()
@@ -366,6 +379,30 @@ func (p *plugin) unified(record json.RawMessage) (*crm.Contact, error) {
 		contact.Name = &name
 	} else if bad("needs-a-name") {
 		panic("a person without a name")
+	}
+	if title, ok := fields.Title.(string); ok && title != "" {
+		contact.Title = new(strings.ToValidUTF8(title, "?"))
+	}
+	if email, ok := fields.Email.(string); ok && email != "" {
+		contact.EmailAddresses = []*crm.EmailAddress{{Email: new(strings.ToValidUTF8(email, "?"))}}
+	}
+	phones, _ := fields.Phones.([]any)
+	for _, phone := range phones {
+		if number, ok := phone.(string); ok && number != "" {
+			contact.PhoneNumbers = append(contact.PhoneNumbers, &crm.PhoneNumber{Number: new(strings.ToValidUTF8(number, "?"))})
+		}
+	}
+	for _, stamp := range []struct {
+		text  any
+		place **timestamppb.Timestamp
+	}{{fields.Created, &contact.CreatedAt}, {fields.Updated, &contact.UpdatedAt}} {
+		text, _ := stamp.text.(string)
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			*stamp.place = timestamppb.New(at)
+		}
+	}
+	if version, ok := fields.Version.(json.Number); ok {
+		contact.Etag = new(version.String())
 	}
 	if number, ok := fields.Company.(json.Number); ok && number != "0" {
 		contact.Account = &crm.AccountReference{Id: new(number.String())}
@@ -417,8 +454,9 @@ type position struct {
 }
 
 func (p *plugin) ListContacts(ctx context.Context, r *crm.ListContactsRequest) (*crm.ListContactsResponse, error) {
-	if (len(r.GetFilters()) > 0 || len(r.GetSort()) > 0) && !bad("ignores-filters") {
-		return nil, errs.New(errs.Unsupported, "there are no filters and no sort keys")
+	narrow, err := narrowed(r)
+	if err != nil {
+		return nil, err
 	}
 	size := int(r.GetPageSize())
 	if size < 1 || size > 100 {
@@ -466,7 +504,8 @@ func (p *plugin) ListContacts(ctx context.Context, r *crm.ListContactsRequest) (
 	if bad("keeps-whole-lists") {
 		limit = 1000
 	}
-	a, response, err := p.ask(ctx, vendorhttp.Request{Method: http.MethodGet, Path: []string{"people"}, Fixed: []vendorhttp.Param{{Name: "limit", Value: strconv.Itoa(limit)}, {Name: "offset", Value: strconv.Itoa(at.Offset)}}})
+	paging := []vendorhttp.Param{{Name: "limit", Value: strconv.Itoa(limit)}, {Name: "offset", Value: strconv.Itoa(at.Offset)}}
+	a, response, err := p.ask(ctx, vendorhttp.Request{Method: http.MethodGet, Path: []string{"people"}, Fixed: append(paging, narrow...)})
 	if err != nil {
 		if e := (*errs.Error)(nil); errors.As(err, &e) && e.Reason == errs.RecordNotFound {
 			e.Reason = errs.VendorRejected
@@ -530,7 +569,60 @@ func (p *plugin) ListContacts(ctx context.Context, r *crm.ListContactsRequest) (
 	if bad("trusts-the-total") && at.Total > 0 && at.Offset+len(answer.Contacts) > at.Total {
 		answer.Contacts = answer.Contacts[:max(at.Total-at.Offset, 0)]
 	}
+	answer.Contacts = slices.DeleteFunc(answer.Contacts, func(c *crm.Contact) bool { return !fits(c, r.GetFilters()) })
 	return answer, p.nameCompanies(ctx, a, answer.GetResult(), answer.GetContacts()...)
+}
+
+// narrowed are the vendor's parameters for filters and order; an error for those
+// that are not advertised or make no sense.
+func narrowed(r *crm.ListContactsRequest) ([]vendorhttp.Param, error) {
+	var params []vendorhttp.Param
+	for _, f := range r.GetFilters() {
+		param, known := map[string]string{"name": "name", "email_addresses.email": "email", "updated_at": ""}[f.GetField()]
+		_, wrong := time.Parse(time.RFC3339Nano, f.GetValue())
+		switch {
+		case bad("ignores-filters"):
+			continue
+		case !known, param != "" && f.GetOperator() != pb.Operator_OPERATOR_EQ:
+			return nil, errs.New(errs.Unsupported, "there is no such filter")
+		case f.GetOperator() == 0, f.GetValue() == "", param == "" && wrong != nil:
+			return nil, errs.New(errs.InvalidParameter, "the filter makes no sense")
+		case param != "" && !bad("filters-nothing"):
+			params = append(params, vendorhttp.Param{Name: param, Value: f.GetValue()})
+		}
+	}
+	for _, k := range r.GetSort() {
+		switch {
+		case bad("ignores-filters"):
+		case k.GetField() != "name" && k.GetField() != "id":
+			return nil, errs.New(errs.Unsupported, "there is no such order")
+		case k.GetDescending() && !bad("orders-nothing"):
+			params = append(params, vendorhttp.Param{Name: "order", Value: "-" + k.GetField()})
+		case !bad("orders-nothing"):
+			params = append(params, vendorhttp.Param{Name: "order", Value: k.GetField()})
+		}
+	}
+	return params, nil
+}
+
+// fits tells whether a contact is within the filters of instants.
+func fits(c *crm.Contact, filters []*pb.Filter) bool {
+	for _, f := range filters {
+		want, err := time.Parse(time.RFC3339Nano, f.GetValue())
+		if f.GetField() != "updated_at" || err != nil {
+			continue
+		}
+		got := c.GetUpdatedAt().AsTime()
+		if bad("filters-by-the-day") {
+			got, want = got.Truncate(24*time.Hour), want.Truncate(24*time.Hour)
+		}
+		at := got.Compare(want)
+		within := map[pb.Operator]bool{pb.Operator_OPERATOR_EQ: at == 0, pb.Operator_OPERATOR_GT: at > 0, pb.Operator_OPERATOR_GTE: at >= 0, pb.Operator_OPERATOR_LT: at < 0, pb.Operator_OPERATOR_LTE: at <= 0}
+		if c.UpdatedAt == nil || !within[f.GetOperator()] {
+			return false
+		}
+	}
+	return true
 }
 
 // page cuts a page out of a list that was kept.
@@ -592,6 +684,9 @@ func (p *plugin) DeleteContact(ctx context.Context, r *crm.DeleteContactRequest)
 		return nil, err
 	}
 	a, response, err := p.ask(ctx, vendorhttp.Request{Method: http.MethodDelete, Path: path})
+	if shown, ok := a.shown(err); ok {
+		return &crm.DeleteContactResponse{Result: &pb.CallResult{VendorRequests: shown}}, nil
+	}
 	result := a.result(r.GetCall(), response)
 	if errs.Is(err, errs.RecordNotFound) && !p.wasDeleted(r.GetId()) {
 		switch {
