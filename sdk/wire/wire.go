@@ -8,7 +8,7 @@ import (
 
 const (
 	// SDKVersion is the version of the module, and so of the SDK.
-	SDKVersion = "0.1.0"
+	SDKVersion = "0.2.0"
 	// Protocol is the major of the protocol that this module speaks.
 	Protocol = 1
 	// PluginName is the one plugin in go-plugin's set.
