@@ -47,7 +47,8 @@ type Error struct {
 	// MissingScopes are what the credentials lack, where the vendor says so.
 	MissingScopes []string
 	// ExistingID is the record that is there already, with a VendorConflict
-	// whose answer names it.
+	// whose answer names it, or the record that was written, after a write that
+	// was done in part.
 	ExistingID string
 	// Cause is for the plugin's log. It does not cross the process boundary.
 	Cause error

@@ -340,8 +340,9 @@ type Error struct {
 	// Scopes that the account's credentials lack, with REASON_VENDOR_FORBIDDEN,
 	// where the vendor names them.
 	MissingScopes []string `protobuf:"bytes,7,rep,name=missing_scopes,json=missingScopes,proto3" json:"missing_scopes,omitempty"`
-	// With REASON_VENDOR_CONFLICT: the id of the record that is there already,
-	// where the vendor names it.
+	// With REASON_VENDOR_CONFLICT the id of the record that is there already,
+	// where the vendor names it. After a write that was done in part, whatever the
+	// reason, the id of the record that was written: it is not to be sent again.
 	ExistingId    *string `protobuf:"bytes,8,opt,name=existing_id,json=existingId,proto3,oneof" json:"existing_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
