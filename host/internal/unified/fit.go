@@ -104,9 +104,10 @@ func (s *Schema) Missing(record Record, required, writable []string) []string {
 	splits = splits && has(record, "name") && !has(record, "first_name") && !has(record, "last_name")
 	var missing []string
 	for _, path := range required {
-		if !has(record, path) && !(splits && (path == "first_name" || path == "last_name")) {
-			missing = append(missing, path)
+		if has(record, path) || (splits && (path == "first_name" || path == "last_name")) {
+			continue
 		}
+		missing = append(missing, path)
 	}
 	return missing
 }
