@@ -118,13 +118,21 @@ func resourceCapabilities[R any](name string, r *Resource[R], record protoreflec
 			if f.Field != "search" && f.Field != "is_deleted" {
 				paths = append(paths, f.Field)
 			}
-			if len(f.Operators) == 0 {
+			switch {
+			case len(f.Operators) == 0:
 				bad("%s: the filter %q has no operators", field, f.Field)
+			case !model.IsInstant(record, f.Field) && (len(f.Operators) > 1 || f.Operators[0] != Equal):
+				bad("%s: the filter %q compares what is no time; only EqualTo goes with it", field, f.Field)
 			}
 		}
 		for _, path := range paths {
 			if !model.HasPath(record, path) {
-				bad("the model has no field %q", path)
+				bad("%s: the model has no field %q", field, path)
+			}
+		}
+		for _, key := range method.SortKeys {
+			if model.HasPath(record, key) && !model.IsSortable(record, key) {
+				bad("%s: lists are not ordered by %q", field, key)
 			}
 		}
 		for _, path := range method.WritableFields {

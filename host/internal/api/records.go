@@ -67,7 +67,7 @@ func records(method unified.Method) handler {
 		if err := s.address(x, c); err != nil {
 			return err
 		}
-		release, err := s.shares.take(c.account.ID, method)
+		release, err := s.shares.take(x.request.Context(), c.account.ID, method)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Config: config, cursors: cursors, metrics: newMetrics(), slots: make(chan struct{}, maxConcurrent), shares: shares{taken: map[string]int{}}, patience: readerPatience}, nil
+	return &Server{Config: config, cursors: cursors, metrics: newMetrics(), slots: make(chan struct{}, maxConcurrent), shares: shares{using: map[string]*share{}}, patience: readerPatience}, nil
 }
 
 // exchange is one request on its way.

@@ -29,11 +29,12 @@ func HasPath(message protoreflect.MessageDescriptor, path string) bool {
 // IsReadOnly tells whether no caller can ever write a field of the record.
 func IsReadOnly(record protoreflect.MessageDescriptor, name string) bool {
 	field := record.Fields().ByName(protoreflect.Name(name))
-	if field == nil {
-		return false
-	}
+	return field != nil && ruleOf(field).GetReadOnly()
+}
+
+func ruleOf(field protoreflect.FieldDescriptor) *crmv1.FieldRule {
 	rule, _ := proto.GetExtension(field.Options(), crmv1.E_Field).(*crmv1.FieldRule)
-	return rule.GetReadOnly()
+	return rule
 }
 
 // HostileIDs must all be refused by every pattern of ids: as a segment of a path
@@ -125,4 +126,16 @@ func IsSet(record protoreflect.Message, path string) bool {
 	default:
 		return true
 	}
+}
+
+// IsInstant tells whether a field is a time.
+func IsInstant(record protoreflect.MessageDescriptor, name string) bool {
+	field := record.Fields().ByName(protoreflect.Name(name))
+	return field != nil && field.Message() != nil && field.Message().FullName() == "google.protobuf.Timestamp"
+}
+
+// IsSortable tells whether lists can be ordered by a field.
+func IsSortable(record protoreflect.MessageDescriptor, name string) bool {
+	field := record.Fields().ByName(protoreflect.Name(name))
+	return field != nil && ruleOf(field).GetSortable()
 }
