@@ -342,7 +342,7 @@ func thousand() (ids []string) {
 func TestABatchOfAThousandTellsWhatTheTimeDidNotSufficeFor(t *testing.T) {
 	k := start(t, nil)
 	ids := append([]string{"312345001"}, thousand()[1:]...)
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	outcomes, err := provider.Contacts.BatchDelete.Do(ctx, k.Call(t), ids)
 	require.NoError(t, err)
@@ -351,12 +351,12 @@ func TestABatchOfAThousandTellsWhatTheTimeDidNotSufficeFor(t *testing.T) {
 	asked := 0
 	for i, outcome := range outcomes[1:] {
 		assert.Equal(t, ids[i+1], outcome.ID)
-		if errs.Is(outcome.Err, errs.RecordNotFound) {
+		if errs.Is(outcome.Err, errs.RecordNotFound) || errs.Is(outcome.Err, errs.OutcomeUnknown) { // one may be under way at the end
 			asked++
 		} else {
 			providertest.RequireReason(t, outcome.Err, errs.VendorTimeout)
 		}
 	}
-	assert.Equal(t, len(k.Emulator.Calls()), asked+1)
-	assert.LessOrEqual(t, asked, 30, "ten a second")
+	assert.LessOrEqual(t, len(k.Emulator.Calls()), asked+1, "what is told to be untouched was not asked for")
+	assert.LessOrEqual(t, asked, 45, "ten a second")
 }

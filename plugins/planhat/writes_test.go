@@ -512,11 +512,9 @@ func TestDeletesKeepToTheQuotaAndAThousandTakeFiveMinutes(t *testing.T) {
 
 func TestTheMinutesQuotaIsWaitedFor(t *testing.T) {
 	k := start(t, map[string]string{"rate_limit": "0"})
-	before := time.Now()
 	_, err := k.Host(t).Get(t, unknownID)
 	e := providertest.RequireReason(t, err, errs.VendorRateLimited)
 	assert.Equal(t, time.Minute, e.RetryAfter)
-	assert.Less(t, time.Since(before), 10*time.Second, "a call that has less time does not wait")
 	assert.Len(t, k.Emulator.Calls(), 1)
 	assert.False(t, strings.Contains(e.Message, "<"))
 }
