@@ -96,12 +96,15 @@ func TestEveryFieldOfTheMappingIsAdvertised(t *testing.T) {
 	require.NoError(t, err)
 	var filled map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(providertest.JSON(t, contact), &filled))
+	advertised := map[string]bool{}
 	for _, path := range contactFields {
 		name, _, _ := strings.Cut(path, ".")
-		assert.Contains(t, filled, name, "it is advertised, and a full record does not fill it")
-		delete(filled, name)
+		advertised[name] = true
+		assert.True(t, filled[name] != nil, "%s is advertised, and a full record does not fill it", path)
 	}
-	assert.Empty(t, filled, "a full record fills it, and it is not advertised")
+	for name := range filled {
+		assert.True(t, advertised[name], "a full record fills %s, and it is not advertised", name)
+	}
 }
 
 func TestAListGivesEveryContactOnceWhateverThePageSize(t *testing.T) {
