@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +104,7 @@ func (e *entries) keep(i int, g item, is *item, field string) *vendorjson.Body {
 		return entry
 	}
 	if is != nil && is.id != "" {
-		entry.Set("id", "", number(is.id))
+		entry.Set("id", "", vendorjson.NumberOf(is.id))
 	}
 	entry.Set("value", "", g.value)
 	e.body.Alias(fmt.Sprintf("%s[%d]", e.key, len(e.list)), fmt.Sprintf("%s[%d]", e.path, i))
@@ -122,7 +121,7 @@ func (e *entries) destroy(is item) {
 		return
 	}
 	entry := &vendorjson.Body{}
-	entry.Set("id", "", number(is.id))
+	entry.Set("id", "", vendorjson.NumberOf(is.id))
 	entry.Set("_destroy", "", true)
 	e.list = append(e.list, entry)
 	e.changed = true
@@ -289,7 +288,7 @@ func account(call *sdk.Call, body *vendorjson.Body, id *string, present *contact
 	list := []*vendorjson.Body{}
 	add := func(id string, primary bool) {
 		entry := &vendorjson.Body{}
-		entry.Set("id", "", number(id))
+		entry.Set("id", "", vendorjson.NumberOf(id))
 		entry.Set("is_primary", "", primary)
 		list = append(list, entry)
 	}
@@ -317,13 +316,4 @@ func account(call *sdk.Call, body *vendorjson.Body, id *string, present *contact
 		path = "account.id"
 	}
 	body.Set("sales_accounts", path, list)
-}
-
-// number writes an id, which is a number at Freshsales. One that is no number
-// is passed on as it is, for the vendor to refuse.
-func number(id string) any {
-	if idForm.MatchString(id) {
-		return json.Number(id)
-	}
-	return id
 }

@@ -160,7 +160,7 @@ func contactBody(call *sdk.Call, change sdk.Change[crm.Contact], present *contac
 		account(call, body, nil, present)
 	}
 	if r.Owner != nil && r.Owner.ID != nil {
-		body.Set("owner_id", "owner.id", number(*r.Owner.ID))
+		body.Set("owner_id", "owner.id", vendorjson.NumberOf(*r.Owner.ID))
 	} else if change.Clears("owner") {
 		body.Set("owner_id", "owner", nil)
 	}

@@ -348,15 +348,20 @@ func TestABatchOfAThousandTellsWhatTheTimeDidNotSufficeFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, outcomes, 1000)
 	require.NoError(t, outcomes[0].Err)
-	asked := 0
+	asked, open := 0, 0
 	for i, outcome := range outcomes[1:] {
 		assert.Equal(t, ids[i+1], outcome.ID)
-		if errs.Is(outcome.Err, errs.RecordNotFound) || errs.Is(outcome.Err, errs.OutcomeUnknown) { // one may be under way at the end
+		switch {
+		case errs.Is(outcome.Err, errs.RecordNotFound):
 			asked++
-		} else {
+		case errs.Is(outcome.Err, errs.OutcomeUnknown): // under way when the time ended: it may have arrived
+			open++
+		default:
 			providertest.RequireReason(t, outcome.Err, errs.VendorTimeout)
 		}
 	}
-	assert.LessOrEqual(t, len(k.Emulator.Calls()), asked+1, "what is told to be untouched was not asked for")
-	assert.LessOrEqual(t, asked, 45, "ten a second")
+	calls := len(k.Emulator.Calls())
+	assert.GreaterOrEqual(t, calls, asked+1)
+	assert.LessOrEqual(t, calls, asked+1+open, "what is told to be untouched was not asked for")
+	assert.LessOrEqual(t, calls, 40, "ten a second for three seconds")
 }
